@@ -1,0 +1,56 @@
+// The doors to the world, as types. The real ones live in env/, the simulated ones in sim/; nothing else implements
+// them, and only main.ts and tests choose. Everything that is time, randomness or I/O goes through one of these.
+import type { Json } from './json.ts';
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Resolves after `ms`; rejects with the signal's reason when aborted before. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** One HTTP exchange with one pveproxy. `url` is path and query, `/api2/json/version?x=1`, percent-encoded. */
+export interface HttpRequest {
+  readonly method: string;
+  readonly url: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+export interface HttpResponse {
+  readonly status: number;
+  /** Proxmox puts the first line of its message here; a 401 says its reason nowhere else. */
+  readonly reason: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** The connection broke. `sent` false: the request cannot have had an effect; true: nobody knows. */
+export class ConnectionError extends Error {
+  constructor(readonly code: 'refused' | 'unreachable' | 'timeout' | 'closed' | 'tls', readonly sent: boolean, message: string) {
+    super(message);
+    this.name = 'ConnectionError';
+  }
+}
+
+/** Carries requests to one endpoint (`https://host:port`); knows nothing of Proxmox. */
+export interface Transport {
+  send(endpoint: string, request: HttpRequest, timeoutMs: number, signal?: AbortSignal): Promise<HttpResponse>;
+  close(): Promise<void>;
+}
+
+/** Small durable files of one cluster's state: names are plain (`journal.jsonl`), never paths. */
+export interface Store {
+  read(name: string): Promise<string | undefined>;
+  /** Replaces the whole file atomically; durable (fsync of file and folder) when it resolves. */
+  write(name: string, text: string): Promise<void>;
+  /** Appends one line; durable when it resolves. */
+  append(name: string, line: string): Promise<void>;
+}
+
+export interface Logger {
+  debug(fields: Readonly<Record<string, Json>>, message: string): void;
+  info(fields: Readonly<Record<string, Json>>, message: string): void;
+  warn(fields: Readonly<Record<string, Json>>, message: string): void;
+  error(fields: Readonly<Record<string, Json>>, message: string): void;
+}

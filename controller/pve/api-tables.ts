@@ -1,0 +1,141 @@
+// In: one parsed schema/pve/<version>.json. Out: lookup of methods by exact template or by concrete path.
+// Must never read files, know a clock or hold state beyond its own tables.
+
+/** One parameter as Proxmox's API describes it; numbers and flags as Proxmox writes them (0/1). */
+export interface Param {
+  readonly type?: 'string' | 'integer' | 'number' | 'boolean' | 'array' | 'object' | 'null';
+  readonly optional?: 0 | 1 | string;
+  readonly default?: string | number;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly pattern?: string;
+  readonly enum?: readonly string[];
+  /** A name (`pve-node`), or the keys of a property string. */
+  readonly format?: string | Readonly<Record<string, Param>>;
+  readonly requires?: string;
+  readonly alias?: string;
+  readonly keyAlias?: string;
+  readonly default_key?: 0 | 1;
+  readonly items?: Param;
+  readonly oneOf?: readonly Param[];
+  readonly 'instance-types'?: readonly string[];
+  readonly 'type-property'?: string;
+}
+
+export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+export interface ApiMethod {
+  readonly method: HttpMethod;
+  /** The template, `/nodes/{node}/qemu/{vmid}/config`. */
+  readonly path: string;
+  /** By name as the API writes it: `net[n]` stands for the family net0, net1 … */
+  readonly params: ReadonlyMap<string, Param>;
+  /** True when undeclared parameters are accepted. */
+  readonly open: boolean;
+  /** Proxmox's rule of who may call it, as in the API data (`check`, `user`, `description`-free). */
+  readonly permissions: Readonly<Record<string, unknown>> | undefined;
+  readonly protected: boolean;
+  /** The path parameter that names the node which must answer. */
+  readonly proxyTo: string | undefined;
+  readonly allowToken: boolean;
+}
+
+export interface Match { readonly method: ApiMethod; readonly pathParams: Readonly<Record<string, string>> }
+
+export interface ApiTables {
+  /** `9.2` */
+  readonly version: string;
+  method(method: HttpMethod, template: string): ApiMethod | undefined;
+  /** The method that serves a concrete, already percent-decoded path; literal segments win over parameters. */
+  match(method: string, path: string): Match | undefined;
+  /** Whether any method is served at this concrete path. */
+  knows(path: string): boolean;
+  readonly all: readonly ApiMethod[];
+}
+
+interface RawTables {
+  readonly version: string;
+  readonly defs: readonly Param[];
+  readonly methods: Readonly<Record<string, {
+    readonly p: Readonly<Record<string, number>>; readonly open?: 1; readonly perm?: Record<string, unknown>;
+    readonly prot?: 1; readonly proxy?: string; readonly notoken?: 1;
+  }>>;
+}
+
+interface Branch { literals: Map<string, Branch>; param?: { name: string; next: Branch }; methods: Map<string, ApiMethod> }
+
+/** @param json the parsed file; its shape is ours (schema/pve/generate.ts), so only the top level is checked. */
+export function apiTables(json: unknown): ApiTables {
+  const raw = json as RawTables;
+  if (typeof raw?.version !== 'string' || !Array.isArray(raw.defs)) throw new TypeError('not a schema/pve table');
+  const root = newBranch();
+  const byKey = new Map<string, ApiMethod>();
+  for (const [key, entry] of Object.entries(raw.methods)) {
+    const [verb, path] = key.split(' ') as [HttpMethod, string];
+    const method: ApiMethod = {
+      method: verb, path,
+      params: new Map(Object.entries(entry.p).map(([name, at]) => [name, raw.defs[at] ?? {}])),
+      open: entry.open === 1, permissions: entry.perm, protected: entry.prot === 1,
+      proxyTo: entry.proxy, allowToken: entry.notoken !== 1,
+    };
+    byKey.set(key, method);
+    place(root, path, method);
+  }
+  const find = (path: string) => walk(root, segments(path), 0, {});
+  return {
+    version: raw.version,
+    method: (verb, template) => byKey.get(`${verb} ${template}`),
+    match: (verb, path) => {
+      const found = find(path);
+      const method = found?.branch.methods.get(verb);
+      return found && method && { method, pathParams: found.params };
+    },
+    knows: (path) => find(path) !== undefined,
+    all: [...byKey.values()],
+  };
+}
+
+/** The definition of a concrete parameter name: `net0` is found under `net[n]`. */
+export function paramOf(method: ApiMethod, name: string): Param | undefined {
+  const exact = method.params.get(name);
+  if (exact) return exact;
+  const family = /^(.*?[a-z_-])(\d+)$/.exec(name);
+  return family ? method.params.get(`${family[1]}[n]`) : undefined;
+}
+
+function newBranch(): Branch {
+  return { literals: new Map(), methods: new Map() };
+}
+
+function segments(path: string): string[] {
+  return path.split('/').filter((part) => part !== '');
+}
+
+function place(root: Branch, path: string, method: ApiMethod): void {
+  let at = root;
+  for (const part of segments(path)) {
+    if (part.startsWith('{')) {
+      at.param ??= { name: part.slice(1, -1), next: newBranch() };
+      at = at.param.next;
+    } else {
+      let next = at.literals.get(part);
+      if (!next) at.literals.set(part, (next = newBranch()));
+      at = next;
+    }
+  }
+  at.methods.set(method.method, method);
+}
+
+function walk(at: Branch, parts: readonly string[], depth: number, params: Record<string, string>): { branch: Branch; params: Record<string, string> } | undefined {
+  const part = parts[depth];
+  if (part === undefined) return at.methods.size > 0 ? { branch: at, params } : undefined;
+  const literal = at.literals.get(part);
+  const found = literal && walk(literal, parts, depth + 1, params);
+  if (found || !at.param) return found;
+  const name = at.param.name;
+  // {volume} and {upid}-like parameters take one segment; only /storage/…/content/{volume} may hold slashes.
+  const rest = name === 'volume' ? parts.slice(depth).join('/') : part;
+  return walk(at.param.next, parts, name === 'volume' && !at.param.next.literals.size ? parts.length : depth + 1, { ...params, [name]: rest });
+}
