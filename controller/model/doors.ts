@@ -1,6 +1,6 @@
 // The doors to the world, as types. The real ones live in env/, the simulated ones in sim/; nothing else implements
 // them, and only main.ts and tests choose. Everything that is time, randomness or I/O goes through one of these.
-import type { Json } from './json.ts';
+import type { Json, JsonObject } from './json.ts';
 
 export interface Clock {
   /** Milliseconds since the epoch. */
@@ -53,4 +53,38 @@ export interface Logger {
   info(fields: Readonly<Record<string, Json>>, message: string): void;
   warn(fields: Readonly<Record<string, Json>>, message: string): void;
   error(fields: Readonly<Record<string, Json>>, message: string): void;
+}
+
+/** Proxmox answered, and it was not a success. `message` is whole, as Proxmox sent it. */
+export class PveError extends Error {
+  constructor(readonly status: number, message: string, readonly errors: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.name = 'PveError';
+  }
+}
+
+/** The cluster's API, whichever endpoint answers. */
+export interface PveApi {
+  /**
+   * Resolves to the answer's `data`. Repeats what is safe to repeat, on another endpoint when one is lost.
+   * Throws PveError for an answer of Proxmox and ConnectionError when none could be had.
+   * @param path below `/api2/json`, percent-encoded: `/nodes/pve1/qemu/110/config`
+   * @param options.node holds the object: asked at its own endpoint where known, which is cheaper than a proxied call
+   */
+  get(path: string, options?: { readonly node?: string; readonly query?: JsonObject }): Promise<Json>;
+  /** Never repeated once it may have had an effect: then it throws ConnectionError with `sent` true. */
+  write(method: 'POST' | 'PUT' | 'DELETE', path: string, params: JsonObject, options?: { readonly node?: string }): Promise<Json>;
+  /** Tells which endpoint is which node (addresses from /cluster/status), so that reads go there. */
+  learnNodes(addresses: Readonly<Record<string, string>>): void;
+  readonly stats: { readonly calls: number; readonly bytes: number };
+}
+
+/** The whole world. */
+export interface Env {
+  readonly pve: PveApi;
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly log: Logger;
+  /** In [0, 1). */
+  readonly random: () => number;
 }

@@ -1,0 +1,58 @@
+import type { Place } from './finding.ts';
+import type { Ref } from './ref.ts';
+
+/** One document of the commit, already valid for its kind. */
+export interface DesiredObject<Spec = unknown> {
+  readonly ref: Ref;
+  readonly spec: Spec;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Where a field stands, by its path below the document (`spec.config.net0`); the nearest written parent when it was not written. */
+  readonly place: (path: string) => Place;
+}
+
+/** What one commit asks for: all references resolved, nobody checks it again. */
+export interface Desired {
+  readonly cluster: DesiredObject<ClusterSpec>;
+  /** All objects, the Cluster among them, in the order of their kind and name. */
+  readonly objects: readonly DesiredObject[];
+  /** `main@sha1:…`, or `dir` for a folder that is not in Git. */
+  readonly revision: string;
+}
+
+export interface Window { readonly days?: readonly ('mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun')[]; readonly start: string; readonly hours: number; readonly timezone?: string }
+
+export interface Policy {
+  /** What may happen to guests that need a restart for a change: nothing, only within a window, at once. */
+  readonly restart: 'never' | 'window' | 'now';
+  readonly windows: readonly Window[];
+  /** What left Git: kept, removed after an approval, removed. */
+  readonly prune: 'never' | 'confirm' | 'auto';
+  /** Objects that exist but were not made by us: taken over when VMID and name match, only after approval, never. */
+  readonly adopt: 'matching' | 'confirm' | 'never';
+  readonly limits: { readonly deletions: number; readonly restarts: number; readonly migrations: number };
+  readonly vmids: { readonly from: number; readonly to: number };
+}
+
+export interface ClusterSpec {
+  readonly version?: string;
+  readonly endpoints: readonly string[];
+  readonly tls?: { readonly fingerprint?: string | readonly string[]; readonly ca?: string };
+  readonly credentials?: { readonly tokenFile?: string; readonly tokenEnv?: string; readonly userFile?: string };
+  readonly policy?: Partial<Omit<Policy, 'limits'>> & { readonly limits?: Partial<Policy['limits']> };
+  /** The tag or comment that says that an object is ours. */
+  readonly mark?: string;
+  readonly qdevice?: boolean;
+  /** Datacenter options, by Proxmox's own names. */
+  readonly options?: Readonly<Record<string, unknown>>;
+}
+
+export const DEFAULT_MARK = 'latido';
+export const DEFAULT_POLICY: Policy = {
+  restart: 'never', windows: [], prune: 'confirm', adopt: 'matching',
+  limits: { deletions: 2, restarts: 5, migrations: 10 }, vmids: { from: 100, to: 999_999_999 },
+};
+
+export function policyOf(cluster: ClusterSpec): Policy {
+  const { limits, ...rest } = cluster.policy ?? {};
+  return { ...DEFAULT_POLICY, ...rest, limits: { ...DEFAULT_POLICY.limits, ...limits } };
+}

@@ -1,0 +1,96 @@
+import type { JsonObject } from './json.ts';
+
+/** What a handful of bulk calls say of the cluster; figures of guests and storages may be ten seconds old. */
+export interface Facts {
+  /** Milliseconds since the epoch, when the observation began. */
+  readonly observedAt: number;
+  /** `9.2`, as in the API tables. */
+  readonly version: string;
+  readonly clusterName: string;
+  readonly quorate: boolean;
+  /** Votes from the quorum device, when `/cluster/config/qdevice` shows one connected. */
+  readonly qdevice: boolean;
+  readonly nodes: readonly NodeFact[];
+  readonly guests: ReadonlyMap<number, GuestFact>;
+  /** One row per storage and node. */
+  readonly storages: readonly StorageFact[];
+  /** Storage definitions as `/storage` gives them, by id. */
+  readonly storageDefs: ReadonlyMap<string, JsonObject>;
+  readonly pools: ReadonlyMap<string, PoolFact>;
+  /** HA resources by sid (`vm:110`, `ct:200`). */
+  readonly haResources: ReadonlyMap<string, HaResourceFact>;
+  /** HA groups (up to 8) or rules (9), by name, as the API gives them. */
+  readonly haGroups: ReadonlyMap<string, JsonObject>;
+  readonly haRules: ReadonlyMap<string, JsonObject>;
+  readonly backupJobs: ReadonlyMap<string, JsonObject>;
+  readonly options: JsonObject;
+  /** Running tasks only. */
+  readonly tasks: readonly TaskFact[];
+  /** Reads that failed, with the reason; what they would have told is unknown, not absent. */
+  readonly unread: ReadonlyMap<string, string>;
+}
+
+export interface NodeFact {
+  readonly name: string;
+  readonly online: boolean;
+  readonly maintenance: boolean;
+  readonly memTotal: number;
+  readonly memUsed: number;
+  readonly cpus: number;
+  /** Its address in the cluster, when `/cluster/status` tells. */
+  readonly address?: string;
+  readonly bridges?: readonly string[];
+}
+
+export type GuestType = 'qemu' | 'lxc';
+export interface GuestFact {
+  readonly vmid: number;
+  readonly type: GuestType;
+  readonly node: string;
+  readonly name: string;
+  /** running, stopped, paused … or unknown when its node does not report. */
+  readonly status: string;
+  readonly template: boolean;
+  readonly tags: readonly string[];
+  readonly memMax: number;
+  readonly lock?: string;
+  readonly pool?: string;
+}
+
+export interface StorageFact {
+  readonly storage: string;
+  readonly node: string;
+  readonly type: string;
+  readonly shared: boolean;
+  readonly content: readonly string[];
+  /** Bytes; 0 when unknown. */
+  readonly total: number;
+  readonly used: number;
+  readonly active: boolean;
+}
+
+export interface PoolFact { readonly id: string; readonly comment: string; readonly guests: readonly number[]; readonly storages: readonly string[] }
+
+export interface HaResourceFact {
+  readonly sid: string;
+  /** As configured: started, stopped, disabled, ignored. */
+  readonly state: string;
+  readonly group?: string;
+  readonly comment?: string;
+  readonly maxRestart: number;
+  readonly maxRelocate: number;
+  readonly failback: boolean;
+  /** What the CRM says it is in: started, stopped, fence, recovery, error, migrate … */
+  readonly crmState?: string;
+  readonly node?: string;
+}
+
+export interface TaskFact { readonly upid: string; readonly node: string; readonly type: string; readonly id: string; readonly user: string }
+
+export function nodeFact(facts: Facts, name: string): NodeFact | undefined {
+  return facts.nodes.find((node) => node.name === name);
+}
+
+export function sidOf(type: GuestType, vmid: number): string {
+  return `${type === 'qemu' ? 'vm' : 'ct'}:${vmid}`;
+}

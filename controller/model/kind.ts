@@ -1,0 +1,47 @@
+import type { Answer, Change, FieldChange, Observed, Read, Subject } from './change.ts';
+import type { Desired, DesiredObject } from './desired.ts';
+import type { Facts } from './facts.ts';
+import type { Finding } from './finding.ts';
+import type { JsonObject } from './json.ts';
+import type { Ref } from './ref.ts';
+import type { Step } from './step.ts';
+
+/** What a change will take from the world, so that the next object is planned on what remains. */
+export interface Usage {
+  readonly memory?: { readonly node: string; readonly bytes: number };
+  readonly guests?: { readonly node: string };
+  readonly storage?: readonly { readonly storage: string; readonly node: string; readonly bytes: number }[];
+}
+
+export interface Steps { readonly steps: readonly Step[]; readonly notes?: readonly string[]; readonly uses?: Usage; /** Field changes that only the steps can know, e.g. the node chosen for a new guest. */ readonly fields?: readonly FieldChange[] }
+
+export interface KindContext { readonly desired: Desired; readonly facts: Facts; readonly mark: string }
+
+/** A kind answers questions with values; it does no I/O. One per kind of manifest, made for one version of the API (kinds/index.ts). */
+export interface ResourceKind<Spec = unknown, Live = unknown> {
+  readonly kind: string;
+  /** JSON Schema of `spec`, with the documentation of every field. */
+  readonly schema: JsonObject;
+  /** The live id that this object has in the cluster: its VMID, storage id, pool id … Unique within the kind and `idSpace`. */
+  id(object: DesiredObject<Spec>): string;
+  /** Kinds that share ids (VMIDs of virtual machines and containers) name the same space. */
+  readonly idSpace: string;
+  /** Mistakes that the schema cannot see: options of the API, slots, versions. */
+  findings(object: DesiredObject<Spec>, desired: Desired): readonly Finding[];
+  /** Mistakes that only the live cluster shows: nodes, storages, bridges that do not exist. */
+  liveFindings?(object: DesiredObject<Spec>, context: KindContext): readonly Finding[];
+  /** Objects named by this one: what must be in place before (create, update) and stays until after (delete). */
+  requires(object: DesiredObject<Spec>, desired: Desired): readonly Ref[];
+  /** Live objects of this kind that carry our mark, whether or not a manifest names them. */
+  marked(facts: Facts, mark: string): readonly { readonly ref: Ref; readonly id: string }[];
+  reads(subject: Subject<Spec>, facts: Facts): readonly Read[];
+  observe(subject: Subject<Spec>, facts: Facts, answer: (path: string) => Answer, mark: string): Observed<Live>;
+  diff(subject: Subject<Spec>, observed: Extract<Observed<Live>, { state: 'present' }>, context: KindContext): readonly FieldChange[];
+  steps(change: Change<Spec, Live>, context: KindContext): Steps;
+  /** Paths below `spec` that this object sets, for the memory. */
+  fields(object: DesiredObject<Spec>): readonly string[];
+  /** Objects whose deletion can never be asked for (Cluster, Node): prune passes them by. */
+  readonly neverPruned?: boolean;
+}
+export type AnyKind = ResourceKind;
+export type Registry = ReadonlyMap<string, AnyKind>;
