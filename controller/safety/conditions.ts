@@ -1,0 +1,110 @@
+// In: a Condition and what is known now. Out: nothing when it holds, else the reason as a sentence. Pure.
+// Missing knowledge is unsafe: a fact that could not be read never lets a condition hold.
+import type { Facts, GuestFact, TaskFact } from '../model/facts.ts';
+import type { Condition } from '../model/step.ts';
+
+/** Fresh knowledge about one moment; guests that were asked singly replace what the bulk call said. */
+export type Now = Pick<Facts, 'quorate' | 'nodes' | 'guests' | 'storages' | 'haResources' | 'tasks' | 'unread'>;
+
+export function unmet(condition: Condition, now: Now): string | undefined {
+  switch (condition.is) {
+    case 'quorate': return now.quorate ? undefined : 'the cluster is not quorate';
+    case 'node-online': return offline(condition.node, now);
+    case 'guest-idle': return busy(condition.vmid, now);
+    case 'guest-is': return notTheGuest(condition, now);
+    case 'guest-status': return otherStatus(condition.vmid, condition.status, now);
+    case 'guest-on': return elsewhere(condition.vmid, condition.nodes, now);
+    case 'guest-template': return withGuest(condition.vmid, now, (guest) => (guest.template ? undefined : `guest ${condition.vmid} is not a template yet`));
+    case 'vmid-free': return taken(condition.vmid, now);
+    case 'ha-state': return otherHaState(condition.sid, condition.states, now);
+    case 'ha-absent': return now.haResources.has(condition.sid) ? `${condition.sid} is still an HA resource` : unread('/cluster/ha/resources', now);
+    case 'storage-has': return lacksRoom(condition, now);
+    case 'maintenance': return wrongMaintenance(condition.node, condition.active, now);
+    default: return unknownCondition(condition);
+  }
+}
+
+export function offline(name: string, now: Pick<Now, 'nodes'>): string | undefined {
+  const node = now.nodes.find((candidate) => candidate.name === name);
+  if (!node) return `the cluster has no node ${name}`;
+  return node.online ? undefined : `node ${name} is offline`;
+}
+
+/** Proxmox's own tasks of a guest carry its VMID as id; a lock stands in its configuration. */
+export function busy(vmid: number, now: Pick<Now, 'guests' | 'tasks'>): string | undefined {
+  const lock = now.guests.get(vmid)?.lock;
+  if (lock) return `guest ${vmid} is locked (${lock})`;
+  const task = now.tasks.find((running) => running.id === String(vmid) && !isConsole(running));
+  return task && `task ${task.type} of ${task.user} is running on guest ${vmid} (${task.upid})`;
+}
+
+/** A console window is a task as well, for hours, and changes nothing. */
+function isConsole(task: TaskFact): boolean {
+  return /^(vncproxy|vncshell|spiceproxy|spiceshell|termproxy)$/.test(task.type);
+}
+
+function withGuest(vmid: number, now: Now, check: (guest: GuestFact) => string | undefined): string | undefined {
+  const blind = unread('/cluster/resources', now);
+  if (blind) return blind;
+  const guest = now.guests.get(vmid);
+  return guest ? check(guest) : `guest ${vmid} does not exist`;
+}
+
+function notTheGuest(condition: Extract<Condition, { is: 'guest-is' }>, now: Now): string | undefined {
+  return withGuest(condition.vmid, now, (guest) => {
+    if (guest.type !== condition.type) return `VMID ${condition.vmid} is now a ${guest.type === 'lxc' ? 'container' : 'virtual machine'}`;
+    if (guest.node !== condition.node) return `guest ${condition.vmid} moved to ${guest.node}`;
+    if (condition.mark !== undefined && !guest.tags.includes(condition.mark)) return `guest ${condition.vmid} no longer carries the tag ${condition.mark}`;
+    return offline(guest.node, now);
+  });
+}
+
+function otherStatus(vmid: number, status: string, now: Now): string | undefined {
+  return withGuest(vmid, now, (guest) => (guest.status === status ? undefined : `guest ${vmid} is ${guest.status}, not ${status}`));
+}
+
+function elsewhere(vmid: number, nodes: readonly string[], now: Now): string | undefined {
+  return withGuest(vmid, now, (guest) => (nodes.includes(guest.node) ? undefined : `guest ${vmid} is on ${guest.node}, not on ${nodes.join(' or ')}`));
+}
+
+function taken(vmid: number, now: Now): string | undefined {
+  const guest = now.guests.get(vmid);
+  return guest ? `VMID ${vmid} is taken by ${guest.name || 'a guest'} on ${guest.node}` : unread('/cluster/resources', now);
+}
+
+function otherHaState(sid: string, states: readonly string[], now: Now): string | undefined {
+  const resource = now.haResources.get(sid);
+  if (!resource) return unread('/cluster/ha/resources', now) ?? `${sid} is not an HA resource`;
+  const state = resource.crmState ?? 'unknown';
+  if (states.includes(state)) return undefined;
+  return `the HA manager has ${sid} in state ${state}, not ${states.join(' or ')}`;
+}
+
+/** Thick storages must hold the bytes; what is thin is checked by the storage itself. */
+function lacksRoom(condition: Extract<Condition, { is: 'storage-has' }>, now: Now): string | undefined {
+  const row = now.storages.find((storage) => storage.storage === condition.storage && storage.node === condition.node);
+  if (!row) return unread('/cluster/resources', now) ?? `node ${condition.node} has no storage ${condition.storage}`;
+  if (!row.active) return `storage ${condition.storage} is not active on ${condition.node}`;
+  const free = row.total - row.used;
+  return free >= condition.bytes ? undefined : `storage ${condition.storage} has ${gib(free)} free on ${condition.node}, ${gib(condition.bytes)} are needed`;
+}
+
+function wrongMaintenance(name: string, active: boolean, now: Now): string | undefined {
+  const node = now.nodes.find((candidate) => candidate.name === name);
+  if (!node) return `the cluster has no node ${name}`;
+  return node.maintenance === active ? undefined : `node ${name} is ${active ? 'not yet' : 'still'} in maintenance`;
+}
+
+function unread(path: string, now: Pick<Now, 'unread'>): string | undefined {
+  const why = now.unread.get(path);
+  return why === undefined ? undefined : `${path} could not be read: ${why}`;
+}
+
+export function gib(bytes: number): string {
+  return `${(Math.max(0, bytes) / 2 ** 30).toFixed(2)} GiB`;
+}
+
+function unknownCondition(condition: never): string {
+  return `unknown condition ${JSON.stringify(condition)}`;
+}
+

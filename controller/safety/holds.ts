@@ -1,0 +1,46 @@
+// In: facts, what was observed of an object, the policy. Out: why the change may not be done now, or nothing. Pure.
+// One named rule per promise of product.md; missing knowledge is unsafe.
+import type { Change, Observed } from '../model/change.ts';
+import type { Policy } from '../model/desired.ts';
+import type { Facts } from '../model/facts.ts';
+import type { Hold } from '../model/step.ts';
+
+/** Never write to a cluster that is not quorate. */
+export function notQuorate(facts: Facts): Hold | undefined {
+  if (facts.quorate) return undefined;
+  return { code: 'NOT_QUORATE', reason: 'the cluster is not quorate: nothing can be written', approvable: false };
+}
+
+/** Never touch what is locked, has a task running, or could not be read. */
+export function notObservable(observed: Observed): Hold | undefined {
+  if (observed.state === 'busy') return { code: 'BUSY', reason: observed.why, approvable: false };
+  if (observed.state === 'unknown') return { code: 'UNKNOWN', reason: observed.why, approvable: false };
+  return undefined;
+}
+
+/** Nothing is taken over or destroyed that does not carry our mark, unless the policy says that it may be adopted. */
+export function notOurs(change: Change, policy: Policy): Hold | undefined {
+  if (change.verb === 'delete' && change.observed.state === 'present' && !change.observed.owned) {
+    return { code: 'NOT_OWNED', reason: 'it does not carry our mark: latido did not make it', approvable: false };
+  }
+  if (change.verb !== 'adopt') return undefined;
+  if (policy.adopt === 'never') return { code: 'ADOPT_POLICY', reason: 'it exists and latido did not make it; policy.adopt is never', approvable: false };
+  if (policy.adopt === 'confirm') return { code: 'ADOPT_POLICY', reason: 'it exists and latido did not make it; taking it over needs an approval', approvable: true };
+  return undefined;
+}
+
+/** A remembered identity that differs from the live one means that the id was reused by somebody else. */
+export function reused(change: Change): Hold | undefined {
+  const remembered = change.subject.memory?.identity;
+  const live = change.observed.state === 'present' ? change.observed.identity : undefined;
+  if (remembered === undefined || live === undefined || remembered === live) return undefined;
+  return { code: 'NOT_OWNED', reason: `${change.subject.id} is no longer the object that latido made (${live}, not ${remembered})`, approvable: false };
+}
+
+/** What left Git is removed only as the policy says. */
+export function pruneHold(change: Change, policy: Policy): Hold | undefined {
+  if (change.verb !== 'delete') return undefined;
+  if (policy.prune === 'never') return { code: 'PRUNE_POLICY', reason: 'no manifest names it any more; policy.prune is never', approvable: false };
+  if (policy.prune === 'confirm') return { code: 'PRUNE_POLICY', reason: 'no manifest names it any more; removing it needs an approval', approvable: true };
+  return undefined;
+}
