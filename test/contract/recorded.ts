@@ -1,0 +1,68 @@
+// In: recorded/<topic>.jsonl, requests and answers of a real Proxmox VE 9.2 cluster, one a line, in their order.
+// Out: the same as typed values, with the moment each request was made where the recording tells it.
+// Must never know the simulator.
+import { readFileSync } from 'node:fs';
+import type { Json } from '../../controller/model/json.ts';
+
+export const topics = ['auth', 'protocol', 'cluster', 'qemu', 'lxc', 'storage', 'tasks', 'migrate', 'ha', 'ha-live', 'nodedown'] as const;
+export type Topic = (typeof topics)[number];
+
+export interface Exchange {
+  /** `topic/NNN-what` */
+  readonly id: string;
+  /** Who asked: the lab's token, another token, `anonymous`, `root@pam (ticket)`; missing for uploads (the lab's token). */
+  readonly as?: string;
+  readonly method: string;
+  /** Below /api2/json unless it starts with /api2. */
+  readonly path: string;
+  readonly query?: string | null;
+  readonly params?: Readonly<Record<string, Json>> | null;
+  readonly requestHeaders: Readonly<Record<string, string>>;
+  readonly requestBody: string | null;
+  readonly status: number;
+  readonly reasonPhrase: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Json;
+  readonly bodyRaw?: string;
+}
+
+export function recordedExchanges(topic: Topic): readonly Exchange[] {
+  const text = readFileSync(new URL(`recorded/${topic}.jsonl`, import.meta.url), 'utf8');
+  return inTime(text.trim().split('\n').map((line) => JSON.parse(line) as Exchange));
+}
+
+/** Some topics were recorded by several clients at once, each under a name of its own (`ha2/`, `ha-error/`): merged by the hour. */
+function inTime(exchanges: readonly Exchange[]): readonly Exchange[] {
+  const clocks = new Map<string, number>();
+  const clientOf = (exchange: Exchange): string => exchange.id.split('/')[0] ?? '';
+  for (const exchange of [...exchanges].reverse()) clocks.set(clientOf(exchange), recordedAt(exchange) ?? clocks.get(clientOf(exchange)) ?? 0);
+  if (clocks.size === 1) return exchanges;
+  const timed = exchanges.map((exchange) => {
+    const at = Math.max(clocks.get(clientOf(exchange)) ?? 0, recordedAt(exchange) ?? 0);
+    clocks.set(clientOf(exchange), at);
+    return { exchange, at };
+  });
+  return timed.sort((a, b) => a.at - b.at).map(({ exchange }) => exchange);
+}
+
+/** The operation that `X-task-status` and `X-task-log` belong to, or the exchange's own id. */
+export function operationOf(id: string): string {
+  return id.replace(/-task-(status|log)$/, '');
+}
+
+/** Unix seconds at which the request was made, as far as its answer tells: a new task's start, or the newest HA heartbeat it shows. */
+export function recordedAt(exchange: Exchange): number | undefined {
+  const data = dataOf(exchange.body);
+  if (typeof data === 'string') return startOfTask(data);
+  const stamps = JSON.stringify(data ?? null).match(/"timestamp":\d{10}/g);
+  return stamps ? Math.max(...stamps.map((stamp) => Number(stamp.slice(12)))) : undefined;
+}
+
+function startOfTask(text: string): number | undefined {
+  const start = /^UPID:[^:]+:[0-9A-F]+:[0-9A-F]+:([0-9A-F]{8}):/.exec(text)?.[1];
+  return start === undefined ? undefined : parseInt(start, 16);
+}
+
+export function dataOf(body: Json): Json | undefined {
+  return body !== null && typeof body === 'object' && !Array.isArray(body) ? (body as { readonly data?: Json }).data : undefined;
+}
