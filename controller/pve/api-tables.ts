@@ -1,33 +1,18 @@
 // In: one parsed schema/pve/<version>.json. Out: lookup of methods by exact template or by concrete path.
 // Must never read files, know a clock or hold state beyond its own tables.
 
-/** One parameter as Proxmox's API describes it; numbers and flags as Proxmox writes them (0/1). */
-export interface Param {
-  readonly type?: 'string' | 'integer' | 'number' | 'boolean' | 'array' | 'object' | 'null';
-  readonly optional?: 0 | 1 | string;
-  readonly default?: string | number;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly minLength?: number;
-  readonly maxLength?: number;
-  readonly pattern?: string;
-  readonly enum?: readonly string[];
-  /** A name (`pve-node`), or the keys of a property string. */
-  readonly format?: string | Readonly<Record<string, Param>>;
-  readonly requires?: string;
-  readonly alias?: string;
-  readonly keyAlias?: string;
-  readonly default_key?: 0 | 1;
-  readonly items?: Param;
-  readonly oneOf?: readonly Param[];
-  readonly 'instance-types'?: readonly string[];
-  readonly 'type-property'?: string;
-}
+import { familyLast, splitFamily } from './families.ts';
+import { type Keys, keysOf, type Param } from './param.ts';
+import { propertyKeys } from './property-formats.ts';
+
+export type { Keys, Param } from './param.ts';
 
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 export interface ApiMethod {
   readonly method: HttpMethod;
+  /** Of the tables that it stands in, `9.2`. */
+  readonly version: string;
   /** The template, `/nodes/{node}/qemu/{vmid}/config`. */
   readonly path: string;
   /** By name as the API writes it: `net[n]` stands for the family net0, net1 … */
@@ -71,12 +56,13 @@ export function apiTables(json: unknown): ApiTables {
   const raw = json as RawTables;
   if (typeof raw?.version !== 'string' || !Array.isArray(raw.defs)) throw new TypeError('not a schema/pve table');
   const root = newBranch();
+  const defs = withKeys(raw);
   const byKey = new Map<string, ApiMethod>();
   for (const [key, entry] of Object.entries(raw.methods)) {
     const [verb, path] = key.split(' ') as [HttpMethod, string];
     const method: ApiMethod = {
-      method: verb, path,
-      params: new Map(Object.entries(entry.p).map(([name, at]) => [name, raw.defs[at] ?? {}])),
+      method: verb, path, version: raw.version,
+      params: new Map(Object.entries(entry.p).map(([name, at]) => [name, defs[at] ?? {}])),
       open: entry.open === 1, permissions: entry.perm, protected: entry.prot === 1,
       proxyTo: entry.proxy, allowToken: entry.notoken !== 1,
     };
@@ -100,9 +86,24 @@ export function apiTables(json: unknown): ApiTables {
 /** The definition of a concrete parameter name: `net0` is found under `net[n]`. */
 export function paramOf(method: ApiMethod, name: string): Param | undefined {
   const exact = method.params.get(name);
-  if (exact) return exact;
-  const family = /^(.*?[a-z_-])(\d+)$/.exec(name);
-  return family ? method.params.get(`${family[1]}[n]`) : undefined;
+  if (exact) return name.includes('[') ? undefined : exact;
+  const parts = splitFamily(name);
+  if (!parts || parts.index > (familyLast(method.path, parts.family) ?? Infinity)) return undefined;
+  return method.params.get(`${parts.family}[n]`);
+}
+
+/** The definitions with the keys of named property strings filled in. */
+function withKeys(raw: RawTables): readonly Param[] {
+  const ideAt = raw.methods['POST /nodes/{node}/qemu']?.p['ide[n]'];
+  const ide = ideAt === undefined ? undefined : keysOf(raw.defs[ideAt] ?? {});
+  return raw.defs.map((def) => fill(def, (format) => (format === 'pve-qm-ide' ? ide : propertyKeys(format, raw.version))));
+}
+
+function fill(param: Param, keysFor: (format: string) => Keys | undefined): Param {
+  const items = param.items && { items: fill(param.items, keysFor) };
+  const oneOf = param.oneOf && { oneOf: param.oneOf.map((one) => fill(one, keysFor)) };
+  const keys = typeof param.format === 'string' ? keysFor(param.format) : undefined;
+  return { ...param, ...items, ...oneOf, ...(keys ? { format: keys, named: param.format as string } : {}) };
 }
 
 function newBranch(): Branch {
