@@ -153,9 +153,10 @@ function summary(plan: Plan, style: Style): readonly string[] {
     ...(counts.held > 0 ? [`${counts.held} held`] : []),
   ];
   const approvable = plan.changes.some((change) => change.hold?.approvable === true || change.steps.some((step) => step.hold?.approvable === true));
-  const lines = [`${paint(style, 'bold', 'Plan:')} ${parts.join(', ')}.${counts.unchanged > 0 ? ` ${counts.unchanged} as asked.` : ''}`, `Fingerprint: ${safe(plan.fingerprint)}`];
+  const [first = '', ...more] = hanging('', `Plan: ${parts.join(', ')}.${counts.unchanged > 0 ? ` ${counts.unchanged} as asked.` : ''}`, style.width);
+  const lines = [first.replace('Plan:', paint(style, 'bold', 'Plan:')), ...more, `Fingerprint: ${safe(plan.fingerprint)}`];
   if (steps > 0) lines.push(`To do ${steps === 1 ? 'this step' : `these ${steps} steps`}:  latido apply`);
-  if (approvable) lines.push(`To do also what waits for an approval:  latido apply --approve ${safe(plan.fingerprint)}`);
+  if (approvable) lines.push(`With what waits for approval:  latido apply --approve ${safe(plan.fingerprint)}`);
   if (steps === 0 && !approvable) lines.push('Nothing can be done now; what is held is looked at again in the next plan.');
   return lines;
 }
