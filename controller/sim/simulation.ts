@@ -7,6 +7,9 @@ import { initialState, type ClusterSpec } from './cluster-spec.ts';
 import { answer } from './api/router.ts';
 import { SimLog } from './log.ts';
 import { seededRandom } from './random.ts';
+import { Corosync } from './corosync.ts';
+import { HaDaemons } from './ha/daemons.ts';
+import { isProxyUp } from './quorum.ts';
 import { noFaults, type FaultPlan } from './script.ts';
 import type { ClusterState } from './state.ts';
 import { RunningTasks } from './tasks.ts';
@@ -31,6 +34,10 @@ export class Simulation {
   readonly running = new RunningTasks();
   readonly locks: LockTable;
   readonly seed: number;
+  /** Links between the nodes, and who has agreed on being a member. */
+  readonly corosync: Corosync;
+  /** The HA manager's processes; `command` is what only `ha-manager crm-command` can ask. */
+  readonly ha: HaDaemons;
   faults: FaultPlan = noFaults();
   readonly #random: () => number;
   readonly #powerWatchers: ((node: string, power: 'on' | 'off') => void)[] = [];
@@ -44,6 +51,8 @@ export class Simulation {
     this.log = new SimLog(this.clock);
     this.locks = new LockTable(this.clock);
     this.#random = seededRandom(options.seed);
+    this.corosync = new Corosync(this);
+    this.ha = new HaDaemons(this);
   }
 
   /** In [0, 1), the same sequence for the same seed. */
@@ -55,6 +64,7 @@ export class Simulation {
   async handle(node: string, request: HttpRequest): Promise<HttpResponse> {
     const state = this.state.nodes[node];
     if (!state || state.power === 'off' || state.network === 'down') throw new ConnectionError('unreachable', false, `connect EHOSTUNREACH ${node}:8006`);
+    if (!isProxyUp(this.state, node, this.clock.now())) throw new ConnectionError('refused', false, `connect ECONNREFUSED ${node}:8006`);
     const fault = this.faults.onRequest(node, request);
     if (fault?.do === 'break') throw fault.error;
     if (fault?.do === 'answer') return fault.response;

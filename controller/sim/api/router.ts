@@ -1,11 +1,12 @@
 // In: one HTTP request at one node. Out: Proxmox's response: protocol, credentials, routing, permissions, passing on to
 // the node that must answer, parameters, and the method itself, in the order in which the real one does them.
 // Must never know what a method does.
-import type { HttpRequest, HttpResponse } from '../../model/doors.ts';
+import { ConnectionError, type HttpRequest, type HttpResponse } from '../../model/doors.ts';
 import type { Json } from '../../model/json.ts';
 import { paramOf, type ApiMethod } from '../../pve/api-tables.ts';
 import { demand, identify } from '../permissions.ts';
-import { proxyFailure } from '../quorum.ts';
+import { daemonFailure, proxyFailure } from '../quorum.ts';
+import { quorumGate } from '../quorum-gate.ts';
 import type { Simulation } from '../simulation.ts';
 import { routes as access } from './access.ts';
 import { routes as backup } from './backup.ts';
@@ -42,6 +43,7 @@ export async function answer(sim: Simulation, via: string, request: HttpRequest)
   try {
     return await dispatch(sim, via, request.method, address, params, caller);
   } catch (error) {
+    if (error instanceof ConnectionError) throw error;
     return format(address.format, { ok: false, error: asApiError(error) });
   }
 }
@@ -71,9 +73,10 @@ async function dispatch(sim: Simulation, via: string, verb: string, address: Add
   const raw = joined(method, { ...params, ...pathParams });
   demand(sim, method, caller, raw);
   const node = actingNode(sim, via, method, raw);
-  const broken = proxyFailure(sim.state, via, node);
+  const broken = proxyFailure(sim.state, via, node, sim.clock.now()) ?? daemonFailure(sim.state, node, method.protected);
   if (broken) {
     await sim.clock.sleep(broken.afterMs);
+    if (broken.closes) throw new ConnectionError('closed', true, 'socket hang up');
     return bare(broken.status, broken.reason);
   }
   return format(address.format, await perform(sim, via, node, method, checkedParams(method, raw), caller));
@@ -104,7 +107,8 @@ async function perform(sim: Simulation, via: string, node: string, method: ApiMe
   if (!handler) throw new ApiError(501, `Method '${key}' is not simulated\n`);
   const extras: Record<string, Json> = {};
   const call = { sim, state: sim.state, node, via, method, params, caller, version: sim.tables.version, extras };
-  return { ok: true, data: await handler(call), extras };
+  const refused = await quorumGate(call);
+  return { ok: true, data: refused ? refused.answer : await handler(call), extras };
 }
 
 function bare(status: number, reason: string): HttpResponse {

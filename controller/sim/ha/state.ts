@@ -69,7 +69,28 @@ export interface LrmMemory {
 /** A section of resources.cfg, rules.cfg or groups.cfg, as written: no defaults. */
 export type HaSection = Record<string, string | number>;
 
+/** Who is joined to whom on the cluster network; kept by quorum.ts. */
+export interface CorosyncState {
+  /** Nodes without a link to any other; absent: linked. */
+  cut: Record<string, true>;
+  /** By node: the members of the partition it last agreed on. Absent: never told otherwise, every node. */
+  members: Record<string, string[]>;
+  /** By node: until when a new membership is being formed; writes to /etc/pve wait for it. */
+  formingUntilMs: Record<string, number>;
+  /** When the node's link or the power behind it last went, for calls that hang on a connection nobody answers. */
+  lostAtMs: Record<string, number>;
+  /** The third vote's server; only asked when the cluster has a QDevice. */
+  qnetd: 'on' | 'off';
+  /** By node: what /cluster/status says, which is older than the truth when only votes changed. */
+  shownQuorate: Record<string, 0 | 1>;
+  /** When a node was last switched on during the simulation; absent: it has run for long. */
+  bootedAtMs: Record<string, number>;
+  /** Daemons that do not run although their node does. */
+  stopped: Record<string, ('pveproxy' | 'pvedaemon')[]>;
+}
+
 export interface HaState {
+  corosync: CorosyncState;
   /** By sid, `vm:100`. */
   resources: Record<string, HaSection>;
   /** By rule id, in the order of the file. */
@@ -89,6 +110,7 @@ export function emptyHa(): HaState {
   return {
     resources: {}, rules: {}, groups: {}, manager: { node_status: {}, service_status: {} }, lrm: {}, commands: [],
     agentLocks: {}, crms: {}, lrms: {},
+    corosync: { cut: {}, members: {}, formingUntilMs: {}, lostAtMs: {}, qnetd: 'on', shownQuorate: {}, bootedAtMs: {}, stopped: {} },
   };
 }
 
