@@ -189,7 +189,7 @@ function keepTogether(left: Set<string>, together: ReadonlyMap<string, number>):
   const possible = [...together].filter(([node]) => left.has(node)).sort(([a, m], [b, n]) => n - m || compare(a, b));
   const majority = possible[0]?.[0];
   if (majority === undefined) return;
-  for (const node of [...left]) if (node !== majority) left.delete(node);
+  for (const node of left) if (node !== majority) left.delete(node);
 }
 
 function leastUsed(left: ReadonlySet<string>, here: string, preference: Preference, placement: Placement): string | undefined {

@@ -10,7 +10,7 @@ import { EXIT } from './crm-services.ts';
 import { dropLeftoverLock, execute, pruneDigest } from './guest-actions.ts';
 import { acquireLock, isStale, LOCK_LIFETIME_MS } from './locks.ts';
 import { activeServices, changeLrmState, newLrm, workerEnded, workersToStart, type LrmView } from './lrm.ts';
-import { haResources, type CrmMemory, type HaResource, type LrmMemory, type LrmMode, type LrmWorker } from './state.ts';
+import { haResources, type CrmMemory, type HaResource, type LrmMemory, type LrmMode, type LrmStatus, type LrmWorker } from './state.ts';
 
 const CRM_PERIOD_MS = 10_000;
 const LRM_PERIOD_MS = 10_000;
@@ -51,6 +51,17 @@ export class HaDaemons {
   command(line: string): void {
     this.#sim.state.ha.commands.push(line);
     this.wake();
+  }
+
+  /** What the node's LRM last wrote. An idle one writes every five seconds although nothing runs here to do it. */
+  lrmStatus(node: string): LrmStatus | undefined {
+    const written = this.#sim.state.ha.lrm[node];
+    if (this.#timers.has(`lrm ${node}`) || !this.#runs(node) || !isQuorate(this.#sim.state, node)) return written;
+    const phase = this.#phaseMs.get(`lrm ${node}`) ?? 0;
+    const nowMs = this.#sim.clock.now();
+    const beatMs = nowMs - ((((nowMs - phase) % LRM_IDLE_PERIOD_MS) + LRM_IDLE_PERIOD_MS) % LRM_IDLE_PERIOD_MS);
+    const idle = written ?? { state: 'wait_for_agent_lock' as const, mode: 'active' as const, results: {} };
+    return { ...idle, timestamp: Math.floor(beatMs / 1000) };
   }
 
   /** Asks the node's LRM to end orderly; resolves when it has let its services go as the shutdown policy says. */

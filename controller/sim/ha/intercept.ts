@@ -67,7 +67,7 @@ function command(log: (line: string) => void, line: string, work: () => void): v
     work();
   } catch (error) {
     log(error instanceof Error ? error.message.trimEnd() : String(error));
-    throw new Error(`command '${line}' failed: exit code 255`);
+    throw new Error(`command '${line}' failed: exit code 255`, { cause: error });
   }
 }
 
