@@ -69,7 +69,7 @@ async function perform(sim: Simulation, node: string, guest: GuestState, action:
   const path = `/nodes/{node}/${guest.type}/{vmid}/${action}`;
   const method = sim.tables.method('POST', path);
   const handler = ROUTES[`POST ${path}`];
-  if (!method || !handler) throw new Error(`POST ${path} is not simulated`);
+  if (!method || !handler) return sim.log.write(node, `lrm: POST ${path} is not simulated`);
   const caller = { userid: 'root@pam', isRootTicket: true, can: () => true };
   const call: Call = markFromHa({
     sim, state: sim.state, node, via: node, method, params: { node, vmid: guest.vmid, ...more }, caller, version: sim.tables.version, extras: {},
