@@ -22,6 +22,6 @@ export const LIMITS: Limits = {
   depth: 50,
 };
 
-/** A broken file breaks every line after; more than these help nobody. */
+/** A broken line breaks many after it; more than these help nobody. */
 export const SYNTAX_FINDINGS_PER_DOCUMENT = 5;
-export const SCHEMA_FINDINGS_PER_DOCUMENT = 50;
+export const FINDINGS_PER_DOCUMENT = 50;

@@ -41,8 +41,8 @@ export function parseFiles(files: readonly SourceFile[], limits: Limits = LIMITS
   const openTree = treeOpener();
   for (const file of overTotal(files, limits, findings) ? [] : files) {
     const parsed = parseFile(file, limits, openTree);
-    findings.push(...parsed.findings);
-    documents.push(...parsed.documents);
+    for (const finding of parsed.findings) findings.push(finding);
+    for (const document of parsed.documents) documents.push(document);
     if (documents.length > limits.documents) {
       return { documents: [], findings: [...findings, unreadable(file.path, `there are more than ${limits.documents} documents`, 'give each cluster a folder of its own')] };
     }

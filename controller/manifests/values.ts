@@ -3,6 +3,7 @@
 import { isAlias, isMap, isScalar, isSeq, Scalar } from 'yaml';
 import type { Alias, Node, Pair, YAMLMap, YAMLSeq } from 'yaml';
 import type { Json } from '../model/json.ts';
+import { FINDINGS_PER_DOCUMENT } from './limits.ts';
 import type { Limits } from './limits.ts';
 
 export interface Trouble { readonly offset: number; readonly fact: string; readonly fix?: string }
@@ -139,7 +140,7 @@ function tooManyValues(limits: Limits): Omit<Trouble, 'offset'> {
 }
 
 function trouble(walk: Walk, offset: number, what: Omit<Trouble, 'offset'>): void {
-  walk.troubles.push({ offset, ...what });
+  if (walk.troubles.length < FINDINGS_PER_DOCUMENT) walk.troubles.push({ offset, ...what });
 }
 
 export function offsetOf(node: unknown): number {
