@@ -1,13 +1,14 @@
 // Bounded concurrency: so many exchanges per endpoint and in all, first come first served.
 
-interface Waiting { readonly endpoint: string; readonly enter: () => void }
+interface Waiting { readonly order: number; readonly enter: () => void }
+interface Line { running: number; readonly waiting: Waiting[] }
 
 export class Gate {
   readonly #perEndpoint: number;
   readonly #inAll: number;
-  readonly #running = new Map<string, number>();
-  readonly #queue: Waiting[] = [];
-  #total = 0;
+  readonly #lines = new Map<string, Line>();
+  #running = 0;
+  #order = 0;
 
   constructor(perEndpoint: number, inAll: number) {
     this.#perEndpoint = perEndpoint;
@@ -16,40 +17,41 @@ export class Gate {
 
   /** Runs `work` once there is room for one more at `endpoint`. */
   async through<T>(endpoint: string, work: () => Promise<T>): Promise<T> {
-    await this.#enter(endpoint);
+    const line = this.#line(endpoint);
+    await new Promise<void>((resolve) => {
+      line.waiting.push({ order: this.#order++, enter: resolve });
+      this.#admit();
+    });
     try {
       return await work();
     } finally {
-      this.#leave(endpoint);
-    }
-  }
-
-  #enter(endpoint: string): Promise<void> {
-    return new Promise((resolve) => {
-      this.#queue.push({ endpoint, enter: resolve });
+      line.running -= 1;
+      this.#running -= 1;
       this.#admit();
-    });
-  }
-
-  #leave(endpoint: string): void {
-    this.#running.set(endpoint, this.#count(endpoint) - 1);
-    this.#total -= 1;
-    this.#admit();
+    }
   }
 
   /** Lets in, in the order of arrival, everybody whose endpoint has room; a full endpoint does not hold up the others. */
   #admit(): void {
-    while (this.#total < this.#inAll) {
-      const at = this.#queue.findIndex((waiting) => this.#count(waiting.endpoint) < this.#perEndpoint);
-      const [next] = at < 0 ? [] : this.#queue.splice(at, 1);
-      if (!next) return;
-      this.#running.set(next.endpoint, this.#count(next.endpoint) + 1);
-      this.#total += 1;
-      next.enter();
+    for (let line = this.#nextLine(); line !== undefined; line = this.#nextLine()) {
+      line.running += 1;
+      this.#running += 1;
+      line.waiting.shift()?.enter();
     }
   }
 
-  #count(endpoint: string): number {
-    return this.#running.get(endpoint) ?? 0;
+  #nextLine(): Line | undefined {
+    if (this.#running >= this.#inAll) return undefined;
+    const arrival = (line: Line): number => line.waiting[0]?.order ?? Infinity;
+    const open = [...this.#lines.values()].filter((line) => line.waiting.length > 0 && line.running < this.#perEndpoint);
+    return open.sort((a, b) => arrival(a) - arrival(b))[0];
+  }
+
+  #line(endpoint: string): Line {
+    const known = this.#lines.get(endpoint);
+    if (known) return known;
+    const line: Line = { running: 0, waiting: [] };
+    this.#lines.set(endpoint, line);
+    return line;
   }
 }
