@@ -16,6 +16,7 @@ import { routes as ha } from './ha.ts';
 import { ApiError, type Caller, type Params, type Routes } from './handler.ts';
 import { routes as lxc } from './lxc.ts';
 import { routes as migrate } from './migrate.ts';
+import { isMultipart, receiveForm } from './multipart.ts';
 import { routes as nodes } from './nodes.ts';
 import { checkedParams } from './parameters.ts';
 import { routes as pools } from './pools.ts';
@@ -33,7 +34,7 @@ export async function answer(sim: Simulation, via: string, request: HttpRequest)
   if (!METHODS.has(request.method)) return bare(501, `method '${request.method}' not available`);
   const address = parseUrl(request.url);
   if (!address) return bare(404, 'no such file');
-  const params = parametersOf(request, address.query);
+  const params = isMultipart(request.headers) ? receiveForm(sim, request.headers, request.body ?? '') : parametersOf(request, address.query);
   if (params instanceof ProtocolError) return { status: params.status, reason: params.reason.split('\n')[0] ?? '', headers: headersOf(params.status), body: params.body };
   const caller = identify(sim, `${request.method} ${address.path}`, request.headers);
   if ('refused' in caller) {
