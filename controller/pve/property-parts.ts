@@ -29,6 +29,16 @@ export function splitProperties(keys: Keys, text: string): Parts {
   return { values };
 }
 
+/** The same from single entries, as a mapping in a manifest gives them: no default key, aliases allowed. */
+export function gatherProperties(keys: Keys, entries: Iterable<readonly [string, string]>): Parts {
+  const values: Record<string, string> = {};
+  for (const [key, text] of entries) {
+    const complaint = put(keys, values, key, text);
+    if (complaint !== undefined) return { complaint };
+  }
+  return { values };
+}
+
 function put(keys: Keys, values: Record<string, string>, key: string, text: string): string | undefined {
   if (has(values, key)) return `duplicate key in comma-separated list property: ${key}`;
   const named = own(keys, key);

@@ -1,0 +1,60 @@
+// Options that Proxmox lets only root@pam set, logged in by ticket: not even root's own token.
+// Sources: qemu-server API2/Qemu.pm check_vm_modify_config_perm and its neighbours (an option that is in none of its
+// lists is root's), pve-container LXC.pm check_ct_modify_config_perm; held by the recorded answers to a token.
+import type { Json } from '../model/json.ts';
+import type { ApiTables } from './api-tables.ts';
+import { canonicalOption } from './canonical.ts';
+import { familyOf, type Guest, isDisk } from './guest-options.ts';
+import { isAtLeast } from './text-check.ts';
+
+const GRANTABLE = new Set((
+  'cores cpu cpulimit cpuunits numa smp sockets vcpus memory balloon shares acpi hotplug kvm machine scsihw smbios1 tablet vga watchdog audio '
+  + 'agent autostart bios description keyboard localtime migrate_downtime migrate_speed name onboot ostype protection reboot startdate startup '
+  + 'tdf template freeze boot bootdisk vmstatestorage cicustom cipassword citype ciuser ciupgrade nameserver searchdomain sshkeys '
+  + 'net ipconfig tags unused virtiofs'
+).split(' '));
+
+/** Why only root may set it, or nothing. Proxmox's words where it has some for the option. */
+export function rootOnly(tables: ApiTables, guest: Guest, option: string, value: Json): string | undefined {
+  return guest === 'qemu' ? rootOnlyOfQemu(tables, option, value) : rootOnlyOfLxc(tables, option, value);
+}
+
+function rootOnlyOfQemu(tables: ApiTables, option: string, value: Json): string | undefined {
+  const family = familyOf(option);
+  const keys = keysOf(tables, 'qemu', option, value);
+  if (isDisk('qemu', option)) return keys['volume']?.startsWith('/') ? 'Only root can pass arbitrary filesystem paths.' : undefined;
+  switch (family) {
+    case 'serial': return value === 'socket' ? undefined : `only root can set '${option}' config for real devices`;
+    case 'usb': return keys['host'] !== undefined && keys['host'] !== 'spice' ? `only root can set '${option}' config for real devices` : undefined;
+    case 'hostpci':
+      if (keys['host'] !== undefined) return `only root can set '${option}' config for non-mapped devices`;
+      return keys['romfile'] === undefined ? undefined : "only root@pam can set 'romfile' option";
+    case 'rng': return isAtLeast(tables.version, '8.0') ? undefined : `only root can set '${option}' config`;
+    case 'allow-ksm': return isAtLeast(tables.version, '9.1') ? undefined : `only root can set '${option}' config`;
+    default: return GRANTABLE.has(family) || isCreationOnly(tables, option) ? undefined : `only root can set '${option}' config`;
+  }
+}
+
+/** Parameters of the creation call that are no options of the configuration (`pool`, `storage`, `start` …). */
+function isCreationOnly(tables: ApiTables, option: string): boolean {
+  const family = familyOf(option);
+  const update = tables.method('PUT', '/nodes/{node}/qemu/{vmid}/config');
+  return update !== undefined && !update.params.has(option) && !update.params.has(`${family}[n]`);
+}
+
+function rootOnlyOfLxc(tables: ApiTables, option: string, value: Json): string | undefined {
+  const keys = keysOf(tables, 'lxc', option, value);
+  if (isDisk('lxc', option)) {
+    const isVolume = keys['volume'] === undefined || keys['storage'] !== undefined;
+    return isVolume ? undefined : `mount point type ${keys['volume']?.startsWith('/dev/') ? 'device' : 'bind'} is only allowed for root@pam`;
+  }
+  if (familyOf(option) === 'dev') return 'configuring device passthrough is only allowed for root@pam';
+  if (option === 'hookscript') return 'changing the hookscript is only allowed for root@pam';
+  const isBeyondNesting = option === 'features' && Object.keys(keys).some((key) => key !== 'nesting');
+  return isBeyondNesting ? 'changing feature flags (except nesting) is only allowed for root@pam' : undefined;
+}
+
+function keysOf(tables: ApiTables, guest: Guest, option: string, value: Json): Readonly<Record<string, string>> {
+  const canonical = canonicalOption(tables, guest, option, value);
+  return canonical.as === 'keys' ? canonical.values : {};
+}
