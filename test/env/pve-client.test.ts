@@ -66,6 +66,7 @@ const ENDINGS: readonly { name: string; first: HttpResponse | ConnectionError; r
   { name: '595 with an unknown text', first: status(595, 'Broken pipe'), read: 'ok', write: 'doubt', exchanges: [2, 1] },
   { name: '596 in the handshake', first: status(596, 'error:0A000086:SSL routines::certificate verify failed'), read: 'ok', write: 'ok', exchanges: [2, 2] },
   { name: '596 later on', first: status(596, 'Connection timed out'), read: 'ok', write: 'doubt', exchanges: [2, 1] },
+  { name: '597 with the text of a handshake', first: status(597, 'certificate verify failed'), read: 'ok', write: 'doubt', exchanges: [2, 1] },
   { name: '597', first: status(597, 'Broken pipe'), read: 'ok', write: 'doubt', exchanges: [2, 1] },
   { name: '599', first: status(599, 'Too many redirections'), read: 'ok', write: 'doubt', exchanges: [2, 1] },
   { name: '502 of a proxy in front', first: status(502, 'Bad Gateway'), read: 'ok', write: 'doubt', exchanges: [2, 1] },
@@ -101,6 +102,14 @@ test('a lost endpoint is followed by the next one at once, and avoided for a whi
   await clock.advance(31_000);
   await run(pve.get('/x'));
   expect(endpointsOf(transport).at(-1)).toBe(A);
+});
+
+test('an endpoint that works again is preferred to one that does not', async () => {
+  const transport = fakeTransport(refused(), refused(), refused(), ok(1));
+  const { pve, run } = world(transport);
+  await run(pve.get('/x'));
+  await run(pve.get('/x'));
+  expect(endpointsOf(transport)).toEqual([A, B, A, B, B]);
 });
 
 test('when all endpoints are lost, rounds are repeated with growing pauses and an end', async () => {

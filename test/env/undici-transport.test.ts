@@ -1,5 +1,4 @@
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { createPveClient } from '../../controller/env/pve-client.ts';
 import { createUndiciTransport, type UndiciTransportOptions } from '../../controller/env/undici-transport.ts';
@@ -116,12 +115,12 @@ test('nobody listening is refused, not sent', async () => {
   for (const request of [get, post]) expect(await lossOf(transport().send(gone.endpoint, request, 5000))).toMatchObject({ code: 'refused', sent: false });
 });
 
-async function plain(handle: (destroy: () => void) => void): Promise<string> {
-  const sockets = new Set<{ destroy(): unknown }>();
+async function plain(handle: (socket: Socket) => void): Promise<string> {
+  const sockets = new Set<Socket>();
   const listener = createServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined);
-    handle(() => socket.destroy());
+    handle(socket);
   });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
   opened.push({
@@ -134,7 +133,7 @@ async function plain(handle: (destroy: () => void) => void): Promise<string> {
 }
 
 test('a connection that is closed in the handshake was not sent', async () => {
-  const endpoint = await plain((destroy) => destroy());
+  const endpoint = await plain((socket) => void socket.destroy());
   expect(await lossOf(transport().send(endpoint, post, 5000))).toMatchObject({ code: 'closed', sent: false });
 });
 
@@ -144,9 +143,25 @@ test('a handshake that never ends has a timeout, and was not sent', async () => 
   expect(await lossOf(transport().send(endpoint, post, 30))).toMatchObject({ code: 'timeout', sent: false });
 });
 
+test('a request given up before its connection stood is not sent when it stands at last', async () => {
+  const real = await server((_request, response) => void response.end('{}'));
+  const held: Socket[] = [];
+  let hold = true;
+  const pass = (socket: Socket) => void socket.pipe(connect(Number(new URL(real.endpoint).port), '127.0.0.1')).on('error', () => undefined).pipe(socket);
+  const endpoint = await plain((socket) => (hold ? void held.push(socket) : pass(socket)));
+  const carrier = transport();
+  expect(await lossOf(carrier.send(endpoint, { ...get, url: '/late' }, 50))).toMatchObject({ code: 'timeout', sent: false });
+  hold = false;
+  for (const socket of held) pass(socket);
+  for (let n = 0; n < 3; n += 1) await carrier.send(endpoint, get, 5000);
+  expect(new Set(real.requests)).toEqual(new Set([`GET ${get.url}`]));
+});
+
 test('an answer that never comes has a timeout, and may have been done', async () => {
   const { endpoint } = await server(() => undefined);
-  for (const request of [get, post]) expect(await lossOf(transport().send(endpoint, request, 200))).toMatchObject({ code: 'timeout', sent: true });
+  // Long enough for a handshake on a busy machine.
+  const losses = await Promise.all([get, post].map((request) => lossOf(transport().send(endpoint, request, 1000))));
+  expect(losses.map(({ code, sent }) => [code, sent])).toEqual([['timeout', true], ['timeout', true]]);
 });
 
 test('an answer that breaks off in its body may have been done', async () => {
