@@ -3,11 +3,12 @@
 // to guests.
 // Must never decide anything itself: crm.ts and lrm.ts do; here are only time, locks and guests.
 import { isObject } from '../../model/json.ts';
+import { touch } from '../guest-config.ts';
 import { isQuorate, membersSeenBy } from '../quorum.ts';
 import type { Simulation } from '../simulation.ts';
 import { crmRound, type CrmEffect } from './crm.ts';
 import { EXIT } from './crm-services.ts';
-import { dropLeftoverLock, execute, pruneDigest } from './guest-actions.ts';
+import { dropLeftoverLock, execute } from './guest-actions.ts';
 import { acquireLock, isStale, LOCK_LIFETIME_MS } from './locks.ts';
 import { activeServices, changeLrmState, newLrm, workerEnded, workersToStart, type LrmView } from './lrm.ts';
 import { haResources, type CrmMemory, type HaResource, type LrmMemory, type LrmMode, type LrmStatus, type LrmWorker } from './state.ts';
@@ -270,7 +271,7 @@ export class HaDaemons {
         const dropped = dropLeftoverLock(guest);
         if (dropped !== undefined) this.#sim.log.write(master, `crm: removed leftover lock '${dropped}' from recovered service '${effect.sid}' to allow its start.`);
         guest.node = effect.to;
-        pruneDigest(guest);
+        touch(guest);
         return;
       }
       case 'request-state': {

@@ -5,6 +5,7 @@ import type { Call, Params } from '../api/handler.ts';
 import { ROUTES } from '../api/router.ts';
 import type { Simulation } from '../simulation.ts';
 import type { GuestState } from '../state.ts';
+import { touch } from '../guest-config.ts';
 import { EXIT } from './crm-services.ts';
 import { markFromHa } from './intercept.ts';
 import type { HaResource, LrmWorker } from './state.ts';
@@ -101,10 +102,6 @@ export function dropLeftoverLock(guest: GuestState): string | undefined {
   const lock = guest.config['lock'];
   if (typeof lock !== 'string' || !REMOVABLE_LOCKS.has(lock)) return undefined;
   delete guest.config['lock'];
+  touch(guest);
   return lock;
-}
-
-/** The file was written: its digest is another. */
-export function pruneDigest(guest: GuestState): void {
-  delete guest.digest;
 }
