@@ -10,6 +10,8 @@ export interface NodeSpec {
   readonly cores?: number;
   readonly bridges?: readonly string[];
   readonly power?: 'on' | 'off';
+  /** Hardware virtualisation; default true. */
+  readonly kvm?: boolean;
 }
 export interface VolumeSpec { readonly name: string; readonly sizeBytes: number; readonly node?: string; readonly vmid?: number; readonly content?: string; readonly format?: string }
 export interface StorageSpec {
@@ -49,10 +51,13 @@ export interface ClusterSpec {
   readonly acl?: ClusterState['access']['acl'];
   readonly pools?: Readonly<Record<string, { readonly comment?: string; readonly vms?: readonly number[] }>>;
   readonly options?: ClusterState['options'];
+  /** How guests made through the API behave; default: they react to a shutdown. `{}`: their disks are empty and nothing reacts. */
+  readonly newGuests?: GuestBehaviour;
 }
 
 const GIB = 2 ** 30;
 const DEFAULT_CONTENT = 'backup,images,iso,rootdir,snippets,vztmpl';
+const REACTING: GuestBehaviour = { shutdownMs: 3000 };
 export const LAB_PASSWORD = 'latido-lab';
 export const LAB_TOKEN = { id: 'root@pam!lab', secret: '00000000-0000-4000-8000-000000000001' } as const;
 
@@ -73,7 +78,7 @@ export function initialState(spec: ClusterSpec, release: string, startMs: number
     guests: {},
     storages: Object.fromEntries(storages.map((storage) => [storage.id, storage])),
     pools: Object.fromEntries(Object.entries(spec.pools ?? {}).map(([id, pool]) => [id, { ...(pool.comment === undefined ? {} : { comment: pool.comment }), vms: [...(pool.vms ?? [])], storages: [] }])),
-    access: accessState(spec), ha: emptyHa(), options: spec.options ?? {}, jobs: {}, tasks: {}, other: {},
+    access: accessState(spec), newGuests: spec.newGuests ?? REACTING, ha: emptyHa(), options: spec.options ?? {}, jobs: {}, tasks: {}, other: {},
   };
   for (const guest of spec.guests ?? []) addGuest(state, guest, startMs);
   return state;
@@ -86,7 +91,7 @@ function pveVersion(release: string): string {
 function nodeState(spec: NodeSpec, at: number, startMs: number): NodeState {
   return {
     name: spec.name, nodeId: at + 1, address: spec.address ?? `10.99.0.${11 + at}`,
-    cores: spec.cores ?? 8, memoryBytes: spec.memoryBytes ?? 32 * GIB,
+    cores: spec.cores ?? 8, kvm: spec.kvm ?? true, memoryBytes: spec.memoryBytes ?? 32 * GIB,
     power: spec.power ?? 'on', network: 'up', bridges: [...(spec.bridges ?? ['vmbr0'])],
     startedAtMs: startMs, nextPid: 1000, settings: {},
   };
@@ -139,7 +144,7 @@ function addGuest(state: ClusterState, spec: GuestSpec, startMs: number): void {
   const config: GuestConfig = { ...spec.config };
   if (spec.name !== undefined) config[type === 'qemu' ? 'name' : 'hostname'] = spec.name;
   if (spec.template) config.template = 1;
-  const guest: GuestState = { vmid: spec.vmid, type, node: spec.node, config, pending: {}, pendingDelete: {}, snapshots: {}, behaviour: { shutdownMs: 3000, ...spec.behaviour } };
+  const guest: GuestState = { vmid: spec.vmid, type, node: spec.node, config, pending: {}, pendingDelete: {}, snapshots: {}, behaviour: { ...REACTING, ...spec.behaviour } };
   if (spec.running) {
     const node = state.nodes[spec.node];
     guest.process = { pid: node ? node.nextPid++ : 1, startedAtMs: startMs, qmpStatus: 'running' };

@@ -15,6 +15,8 @@ export interface NodeState {
   readonly address: string;
   readonly cores: number;
   readonly memoryBytes: number;
+  /** Hardware virtualisation; without it a VM starts only with `kvm: 0`. */
+  readonly kvm: boolean;
   power: 'on' | 'off';
   network: 'up' | 'down';
   /** Bridges a guest's network device can be attached to. */
@@ -148,6 +150,8 @@ export interface ClusterState {
   jobs: Record<string, Record<string, ConfigValue>>;
   /** By UPID, oldest first. */
   tasks: Record<string, TaskState>;
+  /** How guests made through the API behave. */
+  readonly newGuests: GuestBehaviour;
   /** Anything else a topic keeps, by topic. */
   other: Record<string, JsonObject>;
 }

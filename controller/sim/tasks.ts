@@ -65,7 +65,7 @@ export class RunningTasks {
   }
 
   loseNode(sim: Simulation, node: string): void {
-    for (const [upid, running] of [...this.#byUpid]) {
+    for (const [upid, running] of this.#byUpid) {
       if (running.task.node !== node) continue;
       running.task.exitstatus = 'unexpected status';
       running.task.endtime = Math.floor(sim.clock.now() / 1000);
@@ -127,7 +127,8 @@ async function perform(sim: Simulation, task: TaskState, context: TaskContext, s
   sim.log.write(task.node, `task ${task.type} ${task.id} started`);
   let failure: string | undefined;
   try {
-    await context.sleep(0);
+    // The worker begins after its UPID is known, in the same instant.
+    await Promise.resolve();
     await work(context);
     if (signal.aborted) throw signal.reason;
   } catch (error) {
