@@ -19,6 +19,25 @@ export interface Desired {
   readonly revision: string;
 }
 
+const byKind = new WeakMap<Desired, ReadonlyMap<string, readonly DesiredObject[]>>();
+
+/** The objects of one kind; indexed once, because every guest asks for it. */
+export function objectsOf(desired: Desired, kind: string): readonly DesiredObject[] {
+  const known = byKind.get(desired) ?? indexByKind(desired);
+  return known.get(kind) ?? [];
+}
+
+function indexByKind(desired: Desired): ReadonlyMap<string, readonly DesiredObject[]> {
+  const index = new Map<string, DesiredObject[]>();
+  for (const object of desired.objects) {
+    const list = index.get(object.ref.kind);
+    if (list) list.push(object);
+    else index.set(object.ref.kind, [object]);
+  }
+  byKind.set(desired, index);
+  return index;
+}
+
 export interface Window { readonly days?: readonly ('mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun')[]; readonly start: string; readonly hours: number; readonly timezone?: string }
 
 export interface Policy {

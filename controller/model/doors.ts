@@ -76,6 +76,8 @@ export interface PveApi {
   write(method: 'POST' | 'PUT' | 'DELETE', path: string, params: JsonObject, options?: { readonly node?: string }): Promise<Json>;
   /** Tells which endpoint is which node (addresses from /cluster/status), so that reads go there. */
   learnNodes(addresses: Readonly<Record<string, string>>): void;
+  /** True when the calls are made as root@pam with a ticket. */
+  readonly asRoot?: boolean;
   readonly stats: { readonly calls: number; readonly bytes: number };
 }
 

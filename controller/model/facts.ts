@@ -7,6 +7,8 @@ export interface Facts {
   /** `9.2`, as in the API tables. */
   readonly version: string;
   readonly clusterName: string;
+  /** We act as root@pam with a ticket: a few options are for nobody else. */
+  readonly asRoot: boolean;
   readonly quorate: boolean;
   /** Votes from the quorum device, when `/cluster/config/qdevice` shows one connected. */
   readonly qdevice: boolean;
@@ -37,6 +39,8 @@ export interface NodeFact {
   readonly memTotal: number;
   readonly memUsed: number;
   readonly cpus: number;
+  /** How many guests are on it. */
+  readonly guests: number;
   /** Its address in the cluster, when `/cluster/status` tells. */
   readonly address?: string;
   readonly bridges?: readonly string[];

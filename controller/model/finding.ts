@@ -14,6 +14,7 @@ export const FINDING_CODES = {
   OPTION_ROOT_ONLY: 'only root@pam with a ticket may set this option',
   DUPLICATE: 'two objects claim the same name, VMID or MAC address',
   REFERENCE_MISSING: 'a name that no manifest defines',
+  REFERENCE_CYCLE: 'objects that need each other in a circle',
   CLUSTER_MISSING: 'no Cluster document, or more than one',
   NAME_INVALID: 'a name that Proxmox does not accept',
   VERSION_UNSUPPORTED: 'the version of Proxmox VE has no such feature',
@@ -48,6 +49,8 @@ export interface Finding {
   readonly place?: Place;
   readonly ref?: Ref;
   readonly node?: string;
+  /** The parameter of Proxmox's API that it is about; the place of its line is looked up by it. */
+  readonly param?: string;
 }
 
 /** A failure that a person can act on; anything else that is thrown is a bug of ours. */

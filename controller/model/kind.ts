@@ -32,9 +32,11 @@ export interface ResourceKind<Spec = unknown, Live = unknown> {
   liveFindings?(object: DesiredObject<Spec>, context: KindContext): readonly Finding[];
   /** Objects named by this one: what must be in place before (create, update) and stays until after (delete). */
   requires(object: DesiredObject<Spec>, desired: Desired): readonly Ref[];
+  /** Kinds whose objects this one may name; theirs are deleted only after changes of this kind are done. */
+  readonly refersTo: readonly string[];
   /** Live objects of this kind that carry our mark, whether or not a manifest names them. */
   marked(facts: Facts, mark: string): readonly { readonly ref: Ref; readonly id: string }[];
-  reads(subject: Subject<Spec>, facts: Facts): readonly Read[];
+  reads(subject: Subject<Spec>, facts: Facts, desired: Desired): readonly Read[];
   observe(subject: Subject<Spec>, facts: Facts, answer: (path: string) => Answer, mark: string): Observed<Live>;
   diff(subject: Subject<Spec>, observed: Extract<Observed<Live>, { state: 'present' }>, context: KindContext): readonly FieldChange[];
   steps(change: Change<Spec, Live>, context: KindContext): Steps;
@@ -42,6 +44,8 @@ export interface ResourceKind<Spec = unknown, Live = unknown> {
   fields(object: DesiredObject<Spec>): readonly string[];
   /** Objects whose deletion can never be asked for (Cluster, Node): prune passes them by. */
   readonly neverPruned?: boolean;
+  /** Others may name an object of this kind that no manifest defines: it may exist in the cluster, which `liveFindings` of the namer checks. */
+  readonly mayBeLiveOnly?: boolean;
 }
 export type AnyKind = ResourceKind;
 export type Registry = ReadonlyMap<string, AnyKind>;

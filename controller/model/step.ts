@@ -53,6 +53,8 @@ export interface Step {
   /** The node that does the work, for bounding work per node. */
   readonly node?: string;
   readonly timeoutMs: number;
+  /** Only root@pam with a ticket may do this (quirk 23); held for everybody else. */
+  readonly needsRoot?: string;
   /** The kind already knows that this may not be done now. */
   readonly hold?: Hold;
 }

@@ -27,18 +27,18 @@ export async function observeFacts(env: Env, version: string): Promise<Facts> {
   const paths = Object.values(BULK).filter((path) => path !== (Number(version) >= 9 ? BULK.haGroups : BULK.haRules));
   const answers = await ask(env.pve, paths.map((path) => ({ path })));
   requireBasics(answers);
-  const facts = parseFacts(version, observedAt, answers);
+  const facts = parseFacts(version, observedAt, answers, env.pve.asRoot);
   env.pve.learnNodes(Object.fromEntries(facts.nodes.flatMap((node) => (node.address ? [[node.name, node.address]] : []))));
   const online = facts.nodes.filter((node) => node.online);
   if (online.length > BRIDGE_NODES_MAX) return facts;
   const networks = await ask(env.pve, online.map((node) => ({ path: networkPath(node.name), node: node.name })));
-  return parseFacts(version, observedAt, new Map([...answers, ...[...networks].filter(([, answer]) => answer.ok)]));
+  return parseFacts(version, observedAt, new Map([...answers, ...[...networks].filter(([, answer]) => answer.ok)]), env.pve.asRoot);
 }
 
 export async function observe(env: Env, desired: Desired, kinds: Registry, facts: Facts, memories: readonly Memory[], mark: string): Promise<Observation> {
   const before = env.pve.stats.calls;
   const subjects = subjectsOf(desired, kinds, facts, memories, mark);
-  const reads = subjects.flatMap((subject) => kindOf(kinds, subject).reads(subject, facts));
+  const reads = subjects.flatMap((subject) => kindOf(kinds, subject).reads(subject, facts, desired));
   const answers = await ask(env.pve, reads);
   const unasked: Answer = { ok: false, status: 0, message: 'was not asked' };
   const observed = new Map<string, Observed>();

@@ -24,13 +24,13 @@ export const BULK = {
 
 type Answers = ReadonlyMap<string, Answer>;
 
-export function parseFacts(version: string, observedAt: number, answers: Answers): Facts {
+export function parseFacts(version: string, observedAt: number, answers: Answers, asRoot = false): Facts {
   const resources = rows(answers, BULK.resources);
   const status = rows(answers, BULK.status);
   const cluster = status.find((row) => row.type === 'cluster');
   const haStatus = rows(answers, BULK.haStatus);
   return {
-    observedAt, version,
+    observedAt, version, asRoot,
     clusterName: text(cluster?.name) ?? text(status.find((row) => row.type === 'node')?.name) ?? '',
     quorate: parseQuorate(haStatus),
     qdevice: parseQdevice(answers.get(BULK.qdevice)),
@@ -120,6 +120,7 @@ function parseNodes(resources: readonly JsonObject[], status: readonly JsonObjec
     return {
       name, online: Number(row.online ?? 0) === 1, maintenance: maintenance.has(name),
       memTotal: count(figures?.maxmem), memUsed: count(figures?.mem), cpus: count(figures?.maxcpu),
+      guests: resources.filter((resource) => isGuestRow(resource) && resource.node === name).length,
       ...(address ? { address } : {}),
       ...(answers.get(networkPath(name))?.ok ? { bridges: network.filter((iface) => /bridge|OVSBridge|vnet/i.test(text(iface.type) ?? '')).map((iface) => text(iface.iface) ?? '').sort() } : {}),
     };

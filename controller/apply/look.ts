@@ -1,0 +1,58 @@
+// In: the guests that a step touches. Out: fresh knowledge about this moment. Reads only.
+// Bulk figures are up to ten seconds old, so a guest that is about to be touched is asked itself (status/current).
+import type { Answer } from '../model/change.ts';
+import { ConnectionError, PveError } from '../model/doors.ts';
+import type { Env } from '../model/doors.ts';
+import type { GuestFact } from '../model/facts.ts';
+import { isObject } from '../model/json.ts';
+import type { Condition } from '../model/step.ts';
+import { BULK, parseFacts } from '../observe/parse-facts.ts';
+import type { Now } from '../safety/conditions.ts';
+
+/** One bulk look serves all steps that start within this time. */
+const FRESH_MS = 1_500;
+const PATHS = [BULK.resources, BULK.status, BULK.haStatus, BULK.haResources, BULK.tasks, BULK.managerStatus] as const;
+
+export interface Looker { look(conditions: readonly Condition[]): Promise<Now> }
+
+export function createLooker(env: Env, version: string): Looker {
+  let last: { readonly at: number; readonly now: Promise<Now> } | undefined;
+  const bulk = (): Promise<Now> => {
+    const at = env.clock.now();
+    if (!last || at - last.at >= FRESH_MS) last = { at, now: lookAll(env, version) };
+    return last.now;
+  };
+  return {
+    look: async (conditions) => {
+      let now = await bulk();
+      for (const vmid of new Set(conditions.flatMap((condition) => ('vmid' in condition && condition.is !== 'vmid-free' ? [condition.vmid] : [])))) now = await lookAt(env, vmid, now);
+      return now;
+    },
+  };
+}
+
+async function lookAll(env: Env, version: string): Promise<Now> {
+  const answers = await Promise.all(PATHS.map(async (path) => [path, await ask(env, path)] as const));
+  return parseFacts(version, env.clock.now(), new Map<string, Answer>(answers));
+}
+
+async function lookAt(env: Env, vmid: number, now: Now): Promise<Now> {
+  const guest = now.guests.get(vmid);
+  if (!guest) return now;
+  const answer = await ask(env, `/nodes/${guest.node}/${guest.type}/${vmid}/status/current`, guest.node);
+  if (!answer.ok) return { ...now, guests: new Map([...now.guests].filter(([id]) => id !== vmid)), unread: new Map([...now.unread, ['/cluster/resources', `guest ${vmid}: ${answer.message}`]]) };
+  const { status, lock, template } = isObject(answer.data) ? answer.data : {};
+  const { lock: _old, ...rest } = guest;
+  const fresh: GuestFact = { ...rest, status: typeof status === 'string' ? status : 'unknown', template: guest.template || Number(template ?? 0) === 1, ...(typeof lock === 'string' && lock !== '' ? { lock } : {}) };
+  return { ...now, guests: new Map([...now.guests, [vmid, fresh]]) };
+}
+
+async function ask(env: Env, path: string, node?: string): Promise<Answer> {
+  try {
+    return { ok: true, data: await env.pve.get(path, node ? { node } : {}) };
+  } catch (error) {
+    if (error instanceof PveError) return { ok: false, status: error.status, message: error.message.trim() };
+    if (error instanceof ConnectionError) return { ok: false, status: 0, message: error.message };
+    throw error;
+  }
+}

@@ -1,0 +1,137 @@
+// In: one planned step. Out: how it ended. Asks safety again on fresh facts, journals before the effect, acts, journals
+// the UPID, awaits, journals the end. Must never send a write twice: what may have had an effect is left unsettled.
+import { ConnectionError, PveError } from '../model/doors.ts';
+import type { Env } from '../model/doors.ts';
+import type { Finding } from '../model/finding.ts';
+import { isObject } from '../model/json.ts';
+import type { JsonObject } from '../model/json.ts';
+import type { PlannedStep } from '../model/plan.ts';
+import type { Ref } from '../model/ref.ts';
+import type { Action } from '../model/step.ts';
+import { unmet } from '../safety/conditions.ts';
+import type { Journal } from './journal.ts';
+import type { Looker } from './look.ts';
+import { followTask, upidOf } from './task.ts';
+
+export type StepEnd =
+  | { readonly end: 'done'; readonly warning?: string }
+  | { readonly end: 'failed'; readonly findings: readonly Finding[] }
+  | { readonly end: 'unsettled'; readonly why: string };
+
+export interface StepWorld {
+  readonly env: Env;
+  readonly journal: Journal;
+  readonly looker: Looker;
+  /** Digests by configuration path: the plan's at first, then what our own writes left. */
+  readonly digests: Map<string, string>;
+  readonly plan: string;
+  readonly onProgress: (percent: number | undefined, text: string | undefined) => void;
+  readonly signal?: AbortSignal;
+}
+
+export async function runStep(world: StepWorld, ref: Ref, step: PlannedStep): Promise<StepEnd> {
+  const refused = await guard(world, ref, step);
+  if (refused) return refused;
+  return step.action.via === 'wait' ? wait(world, ref, step, step.action) : act(world, ref, step, step.action);
+}
+
+async function guard(world: StepWorld, ref: Ref, step: PlannedStep): Promise<StepEnd | undefined> {
+  if (step.guards.length === 0) return undefined;
+  const now = await world.looker.look(step.guards);
+  const why = step.guards.map((condition) => unmet(condition, now)).find((reason) => reason !== undefined);
+  return why === undefined ? undefined : failed(ref, step, 'GUARD_UNMET', `${step.title}: ${why}`, 'nothing was done; the next plan looks again');
+}
+
+async function act(world: StepWorld, ref: Ref, step: PlannedStep, action: Extract<Action, { via: 'pve' }>): Promise<StepEnd> {
+  const { env, journal } = world;
+  const params = await withDigest(world, action);
+  if ('finding' in params) return failed(ref, step, 'GUARD_UNMET', params.finding, 'nothing was done; plan again');
+  await journal.write({ event: 'started', at: env.clock.now(), plan: world.plan, step: step.id, title: step.title, method: action.method, path: action.path, ...(action.node ? { node: action.node } : {}), ...vmidOf(step) });
+  const end = await send(world, ref, step, action, params.params);
+  await journal.write({ event: 'finished', at: env.clock.now(), step: step.id, result: end.end, ...(end.end === 'unsettled' ? { why: end.why } : {}) });
+  if (action.digest) await rememberDigest(world, action.digest.path, action.node);
+  return end;
+}
+
+function vmidOf(step: PlannedStep): { readonly vmid?: number } {
+  const lock = step.locks.find((name) => name.startsWith('guest/'));
+  return lock === undefined ? {} : { vmid: Number(lock.slice('guest/'.length)) };
+}
+
+async function send(world: StepWorld, ref: Ref, step: PlannedStep, action: Extract<Action, { via: 'pve' }>, params: JsonObject): Promise<StepEnd> {
+  const { env, journal } = world;
+  try {
+    const data = await env.pve.write(action.method, action.path, params, action.node ? { node: action.node } : {});
+    const upid = upidOf(data);
+    if (upid === undefined) return { end: 'done' };
+    await journal.write({ event: 'posted', at: env.clock.now(), step: step.id, upid });
+    return await awaitTask(world, ref, step, upid);
+  } catch (error) {
+    if (error instanceof PveError) return { end: 'failed', findings: pveFindings(ref, step, action, error) };
+    if (!(error instanceof ConnectionError)) throw error;
+    if (!error.sent) return failed(ref, step, 'ENDPOINT_UNREACHABLE', `${step.title}: ${error.message}`, 'nothing was sent; run it again when the cluster answers');
+    return { end: 'unsettled', why: `the connection was lost before the answer came: ${error.message}` };
+  }
+}
+
+async function awaitTask(world: StepWorld, ref: Ref, step: PlannedStep, upid: string): Promise<StepEnd> {
+  const end = await followTask(world.env, upid, world.env.clock.now() + step.timeoutMs, world.onProgress);
+  switch (end.end) {
+    case 'ok': return end.warning === undefined ? { end: 'done' } : { end: 'done', warning: end.warning };
+    case 'failed': return failed(ref, step, 'TASK_FAILED', `${step.title}: ${end.why}`, undefined, [`task ${upid}`, ...end.log]);
+    case 'lost': return { end: 'unsettled', why: `task ${upid} cannot be followed: ${end.why}` };
+    default: return { end: 'unsettled', why: `task ${upid} is still running after ${Math.round(step.timeoutMs / 1000)} s` };
+  }
+}
+
+async function wait(world: StepWorld, ref: Ref, step: PlannedStep, action: Extract<Action, { via: 'wait' }>): Promise<StepEnd> {
+  const { clock } = world.env;
+  const deadline = clock.now() + step.timeoutMs;
+  for (;;) {
+    const why = unmet(action.until, await world.looker.look([action.until]));
+    if (why === undefined) return { end: 'done' };
+    if (world.signal?.aborted) return { end: 'unsettled', why: `interrupted while waiting: ${why}` };
+    if (clock.now() >= deadline) return failed(ref, step, 'STEP_TIMEOUT', `${step.title}: after ${Math.round(step.timeoutMs / 1000)} s ${why}`, 'the next plan looks again');
+    world.onProgress(undefined, why);
+    await clock.sleep(WAIT_POLL_MS);
+  }
+}
+
+const WAIT_POLL_MS = 2_000;
+
+/** The digest that the plan saw goes with the write; after a write of our own the new one is read. */
+async function withDigest(world: StepWorld, action: Extract<Action, { via: 'pve' }>): Promise<{ readonly params: JsonObject } | { readonly finding: string }> {
+  if (!action.digest) return { params: action.params };
+  const known = world.digests.get(action.digest.path) ?? action.digest.value ?? (await readDigest(world.env, action.digest.path, action.node));
+  return known === undefined ? { finding: `${action.digest.path} could not be read just before the write` } : { params: { ...action.params, digest: known } };
+}
+
+async function rememberDigest(world: StepWorld, path: string, node: string | undefined): Promise<void> {
+  const digest = await readDigest(world.env, path, node);
+  if (digest === undefined) world.digests.delete(path);
+  else world.digests.set(path, digest);
+}
+
+async function readDigest(env: Env, path: string, node: string | undefined): Promise<string | undefined> {
+  try {
+    const data = await env.pve.get(path, node ? { node } : {});
+    return isObject(data) && typeof data.digest === 'string' ? data.digest : undefined;
+  } catch (error) {
+    if (error instanceof PveError || error instanceof ConnectionError) return undefined;
+    throw error;
+  }
+}
+
+/** Proxmox names the parameter: the finding names it too, so that the reader's place can be looked up. */
+function pveFindings(ref: Ref, step: PlannedStep, action: Extract<Action, { via: 'pve' }>, error: PveError): readonly Finding[] {
+  const named = Object.entries(error.errors);
+  const base = { severity: 'error' as const, ref, ...(action.node ? { node: action.node } : {}) };
+  if (named.length === 0) return [{ ...base, code: error.status === 403 ? 'PERMISSION_DENIED' : 'PVE_REFUSED', fact: `${step.title}: ${error.message.trim()} (${error.status} ${action.method} ${action.path})` }];
+  return named.map(([param, why]) => ({ ...base, code: 'PVE_REFUSED', fact: `${step.title}: ${param}: ${String(why).trim()} (${error.status} ${action.method} ${action.path})`, param }));
+}
+
+function failed(ref: Ref, step: PlannedStep, code: Finding['code'], fact: string, fix?: string, log: readonly string[] = []): StepEnd {
+  const text = log.length > 0 ? `${fact}\n${log.map((line) => `    ${line}`).join('\n')}` : fact;
+  return { end: 'failed', findings: [{ code, severity: 'error', fact: text, ref, ...(fix ? { fix } : {}), ...(step.node ? { node: step.node } : {}) }] };
+}
+

@@ -1,0 +1,87 @@
+// In: a UPID. Out: how the task ended, with its log when it failed. Follows with growing pauses; a lost answer is
+// asked again, because reading a task changes nothing.
+import type { Env } from '../model/doors.ts';
+import { ConnectionError, PveError } from '../model/doors.ts';
+import { isObject } from '../model/json.ts';
+import type { Json } from '../model/json.ts';
+
+export type TaskEnd =
+  | { readonly end: 'ok'; readonly warning?: string }
+  | { readonly end: 'failed'; readonly why: string; readonly log: readonly string[] }
+  /** The node is gone, or the task is not known any more: nobody can say. */
+  | { readonly end: 'lost'; readonly why: string }
+  | { readonly end: 'running' };
+
+export function upidOf(data: Json): string | undefined {
+  return typeof data === 'string' && data.startsWith('UPID:') ? data : undefined;
+}
+
+/** `UPID:node:pid:pstart:starttime:type:id:user:` */
+export function nodeOfUpid(upid: string): string {
+  return upid.split(':')[1] ?? '';
+}
+
+const FIRST_PAUSE_MS = 250;
+const PAUSE_MAX_MS = 2_000;
+/** Reads that fail one after the other before the task counts as lost: about half a minute, longer than a pveproxy restart. */
+const LOST_AFTER = 12;
+const LOG_LINES = 20;
+
+export async function followTask(env: Env, upid: string, deadline: number, onProgress: (percent: number | undefined, text: string | undefined) => void): Promise<TaskEnd> {
+  const path = taskPath(upid);
+  let pause = FIRST_PAUSE_MS;
+  let failures = 0;
+  let polls = 0;
+  for (;;) {
+    const answer = await readStatus(env, path, upid);
+    if (typeof answer === 'string') {
+      failures += 1;
+      if (failures >= LOST_AFTER) return { end: 'lost', why: answer };
+    } else {
+      failures = 0;
+      if (answer.status === 'stopped') return endOf(env, path, upid, String(answer.exitstatus ?? ''));
+      polls += 1;
+      if (polls % 2 === 0) await tellProgress(env, path, upid, onProgress);
+    }
+    if (env.clock.now() >= deadline) return { end: 'running' };
+    await env.clock.sleep(pause);
+    pause = Math.min(PAUSE_MAX_MS, pause * 1.5);
+  }
+}
+
+function taskPath(upid: string): string {
+  return `/nodes/${nodeOfUpid(upid)}/tasks/${encodeURIComponent(upid)}`;
+}
+
+async function readStatus(env: Env, path: string, upid: string): Promise<{ readonly status: string; readonly exitstatus?: Json } | string> {
+  try {
+    const data = await env.pve.get(`${path}/status`, { node: nodeOfUpid(upid) });
+    return isObject(data) && typeof data.status === 'string' ? { status: data.status, exitstatus: data.exitstatus as Json } : 'the answer has no status';
+  } catch (error) {
+    if (error instanceof PveError || error instanceof ConnectionError) return error.message.trim();
+    throw error;
+  }
+}
+
+async function endOf(env: Env, path: string, upid: string, exit: string): Promise<TaskEnd> {
+  if (exit === 'OK') return { end: 'ok' };
+  if (/^WARNINGS: /.test(exit)) return { end: 'ok', warning: exit };
+  return { end: 'failed', why: exit, log: (await readLog(env, path, upid)).slice(-LOG_LINES) };
+}
+
+async function readLog(env: Env, path: string, upid: string): Promise<readonly string[]> {
+  try {
+    const rows = await env.pve.get(`${path}/log`, { node: nodeOfUpid(upid), query: { limit: 1_000 } });
+    return Array.isArray(rows) ? (rows as readonly Json[]).flatMap((row) => (isObject(row) && typeof row.t === 'string' ? [row.t] : [])) : [];
+  } catch (error) {
+    if (error instanceof PveError || error instanceof ConnectionError) return [`(the log could not be read: ${error.message.trim()})`];
+    throw error;
+  }
+}
+
+/** qemu-img, drive mirrors and migrations print `… (12.34%)` or `12.3 %`. */
+async function tellProgress(env: Env, path: string, upid: string, onProgress: (percent: number | undefined, text: string | undefined) => void): Promise<void> {
+  const last = (await readLog(env, path, upid)).at(-1);
+  const percent = last === undefined ? undefined : /(\d+(?:\.\d+)?)\s?%/.exec(last)?.[1];
+  onProgress(percent === undefined ? undefined : Math.min(100, Number(percent)), last);
+}

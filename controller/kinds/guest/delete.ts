@@ -1,0 +1,64 @@
+// In: a guest that left Git and carries our mark. Out: the steps that end it, in reverse order of making it. Pure.
+// Its disks are kept unless its last manifest said `reclaim: delete`: then it is stopped and released, not destroyed.
+import type { Change, FieldChange } from '../../model/change.ts';
+import type { GuestType } from '../../model/facts.ts';
+import type { KindContext, Steps } from '../../model/kind.ts';
+import type { Step } from '../../model/step.ts';
+import type { ApiTables } from '../../pve/api-tables.ts';
+import { printSize } from '../../pve/sizes.ts';
+import { guestPath } from './live.ts';
+import type { GuestLive } from './live.ts';
+import { volumes } from './migration.ts';
+import { splitTags } from './ops.ts';
+import type { GuestSpec } from './spec.ts';
+import { haRemoveStep, scopeOf, shutdownStep } from './steps.ts';
+import type { Scope } from './steps.ts';
+
+/** Remembered of a manifest that wanted its volumes destroyed with it. */
+export const RECLAIM_DELETE = 'reclaim=delete';
+const DELETE_TIMEOUT = 30 * 60_000;
+
+export function deleteFields(type: GuestType, live: GuestLive, destroy: boolean): readonly FieldChange[] {
+  const kept = volumes(type, live).filter((volume) => !volume.cdrom);
+  return kept.map((volume) => ({ path: `config.${volume.slot}`, from: `${volume.volume} (${printSize(volume.bytes)})`, to: destroy ? undefined : 'kept', effect: 'live' as const, note: destroy ? 'the volume is destroyed' : 'the volume is kept' }));
+}
+
+export function deleteSteps(tables: ApiTables, type: GuestType, change: Change<GuestSpec, GuestLive>, context: KindContext): Steps {
+  if (change.observed.state !== 'present') return { steps: [] };
+  const { live, identity } = change.observed;
+  const node = live.guest.node;
+  const scope = scopeOf(tables, type, live.guest, context.mark, identity);
+  const destroy = change.subject.memory?.fields.includes(RECLAIM_DELETE) === true;
+  return {
+    steps: [
+      ...(live.ha ? [haRemoveStep(scope, node)] : []),
+      ...(live.guest.status === 'stopped' ? [] : [shutdownStep(scope, node)]),
+      destroy ? destroyStep(scope, live) : releaseStep(scope, live, context.mark),
+    ],
+    fields: deleteFields(type, live, destroy),
+    notes: destroy ? [] : ['its manifest never said `reclaim: delete`, so it is stopped and released, and its disks stay'],
+  };
+}
+
+function destroyStep(scope: Scope, live: GuestLive): Step {
+  const { node, vmid } = live.guest;
+  const doomed = volumes(scope.type, live).filter((volume) => !volume.cdrom);
+  const text = doomed.map((volume) => `${volume.volume} (${printSize(volume.bytes)})`).join(', ');
+  const isProtected = Number(live.config.protection ?? 0) === 1;
+  return {
+    title: `destroy it${doomed.length > 0 ? ` and its volumes ${text}` : ''}`,
+    action: { via: 'pve', method: 'DELETE', path: guestPath(scope.type, node, vmid), params: { purge: 1, 'destroy-unreferenced-disks': 0 }, node },
+    guards: [...scope.guards(node), { is: 'guest-status', vmid, status: 'stopped' }], risk: 'data-loss', locks: [`guest/${vmid}`], node, timeoutMs: DELETE_TIMEOUT,
+    ...(isProtected ? { hold: { code: 'REFUSED', reason: 'it is protected: take `protection` off first', approvable: false } } : {}),
+  };
+}
+
+function releaseStep(scope: Scope, live: GuestLive, mark: string): Step {
+  const { node, vmid } = live.guest;
+  const path = `${guestPath(scope.type, node, vmid)}/config`;
+  const tags = splitTags(live.config.tags).filter((tag) => tag !== mark).join(';');
+  return {
+    title: 'release it: take our mark off and leave it stopped', action: { via: 'pve', method: 'PUT', path, params: tags === '' ? { delete: 'tags' } : { tags }, node, digest: { path } },
+    guards: scope.guards(node), risk: 'none', locks: [`guest/${vmid}`], node, timeoutMs: 60_000,
+  };
+}

@@ -1,0 +1,115 @@
+// In: disk slots of the manifest and of the guest. Out: attach, resize, move, detach, change, or a refusal. Pure.
+// Must never touch a disk that no manifest ever named, and never shrink one.
+import type { Subject } from '../../model/change.ts';
+import type { GuestType } from '../../model/facts.ts';
+import type { Json } from '../../model/json.ts';
+import type { KindContext } from '../../model/kind.ts';
+import type { ApiTables } from '../../pve/api-tables.ts';
+import { printSize } from '../../pve/sizes.ts';
+import { allocation, compareSize, hasFixedSize, isDiskSlot, parseDesiredDisk, parseLiveDisk, printDisk } from './disks.ts';
+import type { DesiredDisk, LiveDisk } from './disks.ts';
+import type { GuestLive } from './live.ts';
+import { changeEffect, diffOption } from './options.ts';
+import type { Op } from './ops.ts';
+import { chooseStorage } from './placement.ts';
+import type { GuestSpec } from './spec.ts';
+
+/** A cloud-init drive and what has no size of its own is allocated in this size, which Proxmox ignores. */
+const ANY_SIZE = 2 ** 30;
+
+export function diskOps(tables: ApiTables, type: GuestType, subject: Subject<GuestSpec>, live: GuestLive, context: KindContext): readonly Op[] {
+  const config = subject.desired?.spec.config ?? {};
+  const running = live.guest.status !== 'stopped';
+  const slots = Object.keys(config).filter((option) => isDiskSlot(type, option)).sort();
+  const gone = (subject.memory?.fields ?? []).map((path) => path.replace(/^config\./, '')).filter((option) => isDiskSlot(type, option) && !(option in config)).sort();
+  return [
+    ...slots.flatMap((slot) => slotOps(tables, type, slot, config[slot] ?? null, live, running, context)),
+    ...gone.flatMap((slot) => detachOps(tables, type, slot, subject.desired?.spec.reclaim === 'delete', live, running)),
+  ];
+}
+
+function slotOps(tables: ApiTables, type: GuestType, slot: string, value: Json, live: GuestLive, running: boolean, context: KindContext): readonly Op[] {
+  const wanted = parseDesiredDisk(type, value);
+  if ('problem' in wanted) return [{ op: 'refused', path: `config.${slot}`, from: live.config[slot], to: value, reason: wanted.problem }];
+  const text = live.config[slot];
+  if (text === undefined) return [attachOp(tables, type, slot, wanted, value, live, running, context)];
+  const disk = parseLiveDisk(String(text), type);
+  return [...fileOps(slot, wanted, disk, text, value), ...sizeOps(slot, wanted, disk), ...optionOps(tables, type, slot, wanted, disk, live, running)];
+}
+
+function attachOp(tables: ApiTables, type: GuestType, slot: string, wanted: DesiredDisk, value: Json, live: GuestLive, running: boolean, context: KindContext): Op {
+  const effect = changeEffect(tables, type, slot, value, live, running);
+  if (slot === 'rootfs') return { op: 'refused', path: 'config.rootfs', from: undefined, to: value, reason: 'a root file system cannot be given to an existing container' };
+  const made = newDisk(type, slot, wanted, live.guest.node, context);
+  return { op: 'attach', slot, to: value, effect: effect.effect === 'refused' ? 'restart' : effect.effect, ...made };
+}
+
+export interface NewDisk { readonly request: string; readonly storage?: string; readonly bytes?: number; readonly note?: string; readonly full?: boolean }
+
+/** What to send so that Proxmox makes or attaches the disk. */
+export function newDisk(type: GuestType, slot: string, wanted: DesiredDisk, node: string, context: KindContext, importFrom?: string): NewDisk {
+  if (wanted.type === 'given') return { request: printDisk(wanted.file, wanted.options) };
+  const bytes = wanted.type === 'volume' && !hasFixedSize(slot) ? wanted.bytes ?? ANY_SIZE : ANY_SIZE;
+  const choice = chooseStorage(wanted.storages, wanted.type === 'volume' && !hasFixedSize(slot) ? bytes : 4 * 2 ** 20, node, context.facts);
+  const more = { storage: choice.storage, ...(choice.note ? { note: `${slot}: ${choice.note}` } : {}), ...(choice.full ? { full: true } : {}) };
+  if (wanted.type === 'cloudinit') return { request: printDisk(`${choice.storage}:cloudinit`, wanted.options), ...more };
+  if (importFrom !== undefined) return { request: printDisk(`${choice.storage}:0`, { ...wanted.options, 'import-from': importFrom }), bytes, ...more };
+  return { request: printDisk(allocation(choice.storage, bytes), wanted.options), ...(hasFixedSize(slot) ? {} : { bytes }), ...more };
+}
+
+/** Another medium in a drive is a change of the option; another storage of a volume is a move; anything else is refused. */
+function fileOps(slot: string, wanted: DesiredDisk, disk: LiveDisk, text: string | number, value: Json): readonly Op[] {
+  if (wanted.type === 'given') {
+    if (wanted.file === disk.file) return [];
+    if (wanted.options.media === 'cdrom' && disk.cdrom && !disk.cloudinit) {
+      return [{ op: 'set', option: slot, request: printDisk(wanted.file, { ...disk.options, ...wanted.options }), from: String(text), to: value, effect: 'live' }];
+    }
+    return [{ op: 'refused', path: `config.${slot}`, from: String(text), to: value, reason: `${slot} holds ${disk.file}: detach it first (take the slot out of the manifest), then give the other file` }];
+  }
+  if (wanted.type === 'cloudinit') {
+    return disk.cloudinit ? [] : [{ op: 'refused', path: `config.${slot}`, from: String(text), to: value, reason: `${slot} is not a cloud-init drive: detach what is there first` }];
+  }
+  if (disk.storage === undefined || disk.cdrom) {
+    return [{ op: 'refused', path: `config.${slot}`, from: String(text), to: value, reason: `${slot} holds ${disk.file}, which is not a volume: detach it first` }];
+  }
+  const to = wanted.storages[0];
+  if (to === undefined || wanted.storages.includes(disk.storage)) return [];
+  return [{ op: 'move-disk', slot, from: disk.storage, to, bytes: disk.bytes }];
+}
+
+function sizeOps(slot: string, wanted: DesiredDisk, disk: LiveDisk): readonly Op[] {
+  if (wanted.type !== 'volume' || wanted.bytes === undefined || disk.bytes === undefined || hasFixedSize(slot)) return [];
+  const compared = compareSize(wanted.bytes, disk.bytes);
+  if (compared === 'same') return [];
+  if (compared === 'grow') return [{ op: 'resize', slot, from: disk.bytes, to: wanted.bytes }];
+  return [{ op: 'refused', path: `config.${slot}.size`, from: printSize(disk.bytes), to: printSize(wanted.bytes), reason: 'a disk is never shrunk: what is stored behind the new end would be lost' }];
+}
+
+/** Options are compared on the file and size that are there, so that only what a person writes can differ. */
+function optionOps(tables: ApiTables, type: GuestType, slot: string, wanted: DesiredDisk, disk: LiveDisk, live: GuestLive, running: boolean): readonly Op[] {
+  if (wanted.type === 'given' && wanted.file !== disk.file) return [];
+  const fixed = { ...(disk.bytes === undefined ? {} : { size: printSize(disk.bytes) }), ...(disk.cloudinit ? { media: 'cdrom' } : {}) };
+  const liveText = printDisk(disk.file, { ...disk.options, ...fixed });
+  const wantedText = printDisk(disk.file, { ...wanted.options, ...fixed });
+  if (diffOption(tables, type, slot, wantedText, liveText) === 'same') return [];
+  const keys = [...new Set([...Object.keys(wanted.options), ...Object.keys(disk.options)])].sort();
+  const from = pick(disk.options, keys);
+  const to = pick(wanted.options, keys);
+  if (hasFixedSize(slot)) return [{ op: 'refused', path: `config.${slot}`, from, to, reason: `${slot} keeps the options that it was made with: detach it and make a new one` }];
+  if (slot === 'rootfs') return [{ op: 'refused', path: 'config.rootfs', from, to, reason: 'Proxmox VE damages a container whose rootfs is written: set its options with pct on the node' }];
+  const { effect } = changeEffect(tables, type, slot, wantedText, live, running);
+  return [{ op: 'set', option: slot, request: wantedText, from, to, effect: effect === 'refused' ? 'restart' : effect }];
+}
+
+function pick(options: Readonly<Record<string, string>>, keys: readonly string[]): string {
+  return keys.filter((key) => options[key] !== undefined).map((key) => `${key}=${options[key]}`).join(',') || 'defaults';
+}
+
+function detachOps(tables: ApiTables, type: GuestType, slot: string, destroy: boolean, live: GuestLive, running: boolean): readonly Op[] {
+  const text = live.config[slot];
+  if (text === undefined) return [];
+  const disk = parseLiveDisk(String(text), type);
+  if (slot === 'rootfs') return [{ op: 'refused', path: 'config.rootfs', from: String(text), to: undefined, reason: 'a container keeps its root file system' }];
+  const { effect } = changeEffect(tables, type, slot, null, live, running);
+  return [{ op: 'detach', slot, volume: disk.file, bytes: disk.bytes, destroy: destroy && disk.storage !== undefined && !disk.cdrom, effect: effect === 'refused' ? 'restart' : effect }];
+}

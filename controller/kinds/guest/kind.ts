@@ -1,0 +1,101 @@
+// A guest as a kind: the same questions for virtual machines and containers, answered by this folder's files.
+import type { Change, FieldChange, Read, Subject } from '../../model/change.ts';
+import type { DesiredObject } from '../../model/desired.ts';
+import type { Facts, GuestType } from '../../model/facts.ts';
+import { sidOf } from '../../model/facts.ts';
+import type { KindContext, ResourceKind, Steps } from '../../model/kind.ts';
+import type { Ref } from '../../model/ref.ts';
+import { objectsOf } from '../../model/desired.ts';
+import type { Desired } from '../../model/desired.ts';
+import type { ApiTables } from '../../pve/api-tables.ts';
+import { createSteps } from './create.ts';
+import { deleteFields, deleteSteps, RECLAIM_DELETE } from './delete.ts';
+import { isDiskSlot, parseDesiredDisk } from './disks.ts';
+import { fieldsOf } from './fields.ts';
+import { guestFindings, guestLiveFindings } from './findings.ts';
+import { RULES_SINCE } from './ha.ts';
+import { guestPath, observeGuest } from './live.ts';
+import type { GuestLive } from './live.ts';
+import { mustMove } from './migration.ts';
+import { guestOps } from './ops.ts';
+import { guestSchema } from './spec.ts';
+import type { GuestSpec } from './spec.ts';
+import { updateSteps } from './steps.ts';
+
+export function guestKind(tables: ApiTables, type: GuestType): ResourceKind<GuestSpec, GuestLive> {
+  const kind = type === 'qemu' ? 'VirtualMachine' : 'Container';
+  return {
+    kind, schema: guestSchema(type), idSpace: 'vmid',
+    id: (object) => String(object.spec.vmid),
+    findings: (object, desired) => guestFindings(tables, type, object, desired),
+    liveFindings: (object, context) => guestLiveFindings(type, object, context),
+    requires: (object, desired) => requiresOf(tables, type, object, desired),
+    refersTo: ['Storage', 'Pool', ...(Number(tables.version) < RULES_SINCE ? ['HAGroup'] : [])],
+    marked: (facts, mark) => [...facts.guests.values()].filter((guest) => guest.type === type && guest.tags.includes(mark))
+      .map((guest) => ({ ref: { kind, name: guest.name || sidOf(type, guest.vmid) }, id: String(guest.vmid) })),
+    reads: (subject, facts, desired) => readsOf(type, subject, facts, desired),
+    observe: (subject, facts, answer, mark) => {
+      const observed = observeGuest(type, subject, facts, answer, mark);
+      if (observed.state !== 'absent' || !subject.desired) return observed;
+      const template = subject.desired.spec.source?.template === undefined ? undefined : templateGuest(subject.desired, type, facts);
+      const origin = template && answer(`${guestPath(type, template.node, template.vmid)}/pending`);
+      return origin?.ok ? { state: 'absent', origin: origin.data } : observed;
+    },
+    diff: (subject, observed, context) => diffGuest(tables, type, subject, observed.live, context),
+    steps: (change, context) => stepsFor(tables, type, change, context),
+    fields: (object) => [
+      ...Object.keys(object.spec.config ?? {}).sort().map((option) => `config.${option}`),
+      ...(object.spec.ha ? ['ha'] : []), ...(object.spec.reclaim === 'delete' ? [RECLAIM_DELETE] : []),
+    ],
+  };
+}
+
+function diffGuest(tables: ApiTables, type: GuestType, subject: Subject<GuestSpec>, live: GuestLive, context: KindContext): readonly FieldChange[] {
+  if (!subject.desired) return deleteFields(type, live, subject.memory?.fields.includes(RECLAIM_DELETE) === true);
+  return fieldsOf(guestOps(tables, type, subject, live, context));
+}
+
+function stepsFor(tables: ApiTables, type: GuestType, change: Change<GuestSpec, GuestLive>, context: KindContext): Steps {
+  if (change.verb === 'create') return createSteps(tables, type, change, context);
+  if (change.verb === 'delete') return deleteSteps(tables, type, change, context);
+  return updateSteps(tables, type, change, context);
+}
+
+/** One configuration read for each guest that is there; its preconditions only when it has to move; its template's only when it is to be cloned. */
+function readsOf(type: GuestType, subject: Subject<GuestSpec>, facts: Facts, desired: Desired): readonly Read[] {
+  const guest = facts.guests.get(Number(subject.id));
+  if (!guest) {
+    const template = subject.desired && templateGuest(subject.desired, type, facts);
+    return template ? [{ path: `${guestPath(type, template.node, template.vmid)}/pending`, node: template.node }] : [];
+  }
+  const isOnline = facts.nodes.some((node) => node.name === guest.node && node.online);
+  if (guest.type !== type || !isOnline) return [];
+  const base = guestPath(type, guest.node, guest.vmid);
+  return [
+    { path: `${base}/pending`, node: guest.node },
+    ...(subject.desired && mustMove(subject.desired, guest.node, desired) ? [{ path: `${base}/migrate`, node: guest.node }] : []),
+  ];
+}
+
+function templateGuest(object: DesiredObject<GuestSpec>, type: GuestType, facts: Facts) {
+  const named = object.spec.source?.template;
+  return named === undefined ? undefined : [...facts.guests.values()].find((guest) => guest.type === type && guest.template && (guest.vmid === named || guest.name === named));
+}
+
+/** DRBD → storage → guest → HA → virtual IP: a guest needs its storages, its pool, its template and, up to version 8, its HA group. */
+function requiresOf(tables: ApiTables, type: GuestType, { spec }: DesiredObject<GuestSpec>, desired: Desired): readonly Ref[] {
+  const storages = Object.entries(spec.config ?? {}).filter(([option]) => isDiskSlot(type, option)).flatMap(([, value]) => {
+    const disk = parseDesiredDisk(type, value);
+    return 'problem' in disk || disk.type === 'given' ? [] : disk.storages;
+  });
+  const from = spec.source?.template;
+  // A template that no manifest defines may be there already: only the cluster knows.
+  const template = from === undefined ? [] : objectsOf(desired, type === 'qemu' ? 'VirtualMachine' : 'Container').filter((object) => (object.ref.name === from || (object.spec as GuestSpec).vmid === from)).map((object) => object.ref);
+  return [
+    ...[...new Set(storages)].sort().map((name) => ({ kind: 'Storage', name })),
+    ...(spec.pool === undefined ? [] : [{ kind: 'Pool', name: spec.pool }]),
+    ...template,
+    ...(spec.ha?.group !== undefined && Number(tables.version) < RULES_SINCE ? [{ kind: 'HAGroup', name: spec.ha.group }] : []),
+  ];
+}
+

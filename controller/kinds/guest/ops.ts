@@ -1,0 +1,126 @@
+// In: what the manifest writes and the guest as it is. Out: the operations that make the one the other, as data.
+// Pure; both the diff and the steps are made from these, so that what is shown is what is done.
+import type { Effect, Subject } from '../../model/change.ts';
+import { policyOf } from '../../model/desired.ts';
+import type { DesiredObject } from '../../model/desired.ts';
+import type { GuestType } from '../../model/facts.ts';
+import type { Json } from '../../model/json.ts';
+import type { KindContext } from '../../model/kind.ts';
+import { insideWindow } from '../../safety/windows.ts';
+import type { ApiTables } from '../../pve/api-tables.ts';
+import { diskOps } from './disk-ops.ts';
+import { isDiskSlot } from './disks.ts';
+import type { GuestLive } from './live.ts';
+import { changeEffect, diffOption, requestValue, rootOnly } from './options.ts';
+import { haOps } from './ha.ts';
+import { migrationOp } from './migration.ts';
+import type { GuestSpec } from './spec.ts';
+
+export type Op =
+  | { readonly op: 'set'; readonly option: string; readonly request: string; readonly from: Json | undefined; readonly to: Json; readonly effect: Effect; readonly rootOnly?: string }
+  | { readonly op: 'unset'; readonly option: string; readonly from: Json; readonly effect: Effect }
+  | { readonly op: 'attach'; readonly slot: string; readonly request: string; readonly to: Json; readonly effect: Effect; readonly storage?: string; readonly bytes?: number; readonly note?: string; readonly full?: boolean }
+  | { readonly op: 'resize'; readonly slot: string; readonly from: number; readonly to: number }
+  | { readonly op: 'move-disk'; readonly slot: string; readonly from: string; readonly to: string; readonly bytes: number | undefined }
+  | { readonly op: 'detach'; readonly slot: string; readonly volume: string; readonly bytes: number | undefined; readonly destroy: boolean; readonly effect: Effect }
+  | { readonly op: 'refused'; readonly path: string; readonly from: Json | undefined; readonly to: Json | undefined; readonly reason: string }
+  | { readonly op: 'pool'; readonly from: string | undefined; readonly to: string }
+  | { readonly op: 'migrate'; readonly from: string; readonly to: string; readonly through: 'guest' | 'ha' }
+  | { readonly op: 'stuck'; readonly path: string; readonly from: Json; readonly to: Json; readonly reason: string }
+  | { readonly op: 'ha-create' | 'ha-update'; readonly params: Readonly<Record<string, string | number>>; readonly fields: readonly { readonly path: string; readonly from: Json | undefined; readonly to: Json }[]; readonly state: string }
+  | { readonly op: 'ha-remove' }
+  | { readonly op: 'ha-error'; readonly reason: string }
+  | { readonly op: 'power'; readonly to: 'running' | 'stopped' }
+  | { readonly op: 'restart'; readonly options: readonly string[] }
+  | { readonly op: 'waits'; readonly options: readonly string[] }
+  | { readonly op: 'template' };
+
+/** Options that Proxmox writes itself, or that have a field of their own in the manifest. */
+export const READONLY_OPTIONS: ReadonlySet<string> = new Set(['digest', 'meta', 'parent', 'snaptime', 'snapstate', 'template', 'pending', 'runningmachine', 'runningcpu', 'vmstate', 'vmgenid']);
+
+export function nameOption(type: GuestType): 'name' | 'hostname' {
+  return type === 'qemu' ? 'name' : 'hostname';
+}
+
+/** The options of the manifest, with the guest's name among them; tags are apart because the mark is one. */
+export function desiredOptions(type: GuestType, object: DesiredObject<GuestSpec>): Readonly<Record<string, Json>> {
+  const { tags: _tags, ...config } = object.spec.config ?? {};
+  return { [nameOption(type)]: object.ref.name, ...config };
+}
+
+export function guestOps(tables: ApiTables, type: GuestType, subject: Subject<GuestSpec>, live: GuestLive, context: KindContext): readonly Op[] {
+  const object = subject.desired;
+  if (!object) return [];
+  const spec = object.spec;
+  const running = live.guest.status !== 'stopped';
+  const written = desiredOptions(type, object);
+  const ops: Op[] = [
+    ...Object.keys(written).sort().filter((option) => !isDiskSlot(type, option)).flatMap((option) => optionOps(tables, type, option, written[option] ?? null, live, running)),
+    ...tagOps(object, live, context.mark),
+    ...removedOps(tables, type, subject, written, live, running),
+    ...diskOps(tables, type, subject, live, context),
+    ...(spec.pool !== undefined && spec.pool !== live.guest.pool ? [{ op: 'pool', from: live.guest.pool, to: spec.pool } as const] : []),
+    ...migrationOp(type, object, live, context),
+    ...haOps(tables.version, type, subject, live),
+    ...powerOps(spec, live),
+    ...(spec.template === true && !live.guest.template ? [{ op: 'template' } as const] : []),
+    ...(spec.template !== true && live.guest.template ? [{ op: 'refused', path: 'template', from: true, to: false, reason: 'a template cannot be made a guest again: clone it' } as const] : []),
+  ];
+  return [...ops, ...restartOps(subject, live, ops, running, context)];
+}
+
+function optionOps(tables: ApiTables, type: GuestType, option: string, wanted: Json, live: GuestLive, running: boolean): readonly Op[] {
+  const from = live.config[option];
+  if (diffOption(tables, type, option, wanted, from) === 'same') return [];
+  const effect = changeEffect(tables, type, option, wanted, live, running);
+  if (effect.effect === 'refused') return [{ op: 'refused', path: `config.${option}`, from, to: wanted, reason: effect.reason ?? 'Proxmox does not change it on an existing guest' }];
+  const root = rootOnly(tables, type, option, wanted);
+  return [{ op: 'set', option, request: requestValue(tables, type, option, wanted, from), from, to: wanted, effect: effect.effect, ...(root ? { rootOnly: root } : {}) }];
+}
+
+/** The mark is a tag; other tags are ours only when the manifest writes `tags`. */
+function tagOps(object: DesiredObject<GuestSpec>, live: GuestLive, mark: string): readonly Op[] {
+  const have = splitTags(live.config.tags);
+  const written = object.spec.config?.tags;
+  const want = [...new Set([...(written === undefined ? have : splitTags(written)), mark])].sort();
+  if (want.join(';') === have.join(';')) return [];
+  return [{ op: 'set', option: 'tags', request: want.join(';'), from: live.config.tags, to: want.join(';'), effect: 'live' }];
+}
+
+export function splitTags(value: Json | undefined): readonly string[] {
+  const parts = Array.isArray(value) ? value.map(String) : String(value ?? '').split(/[;,\s]+/);
+  return [...new Set(parts.map((tag) => tag.toLowerCase()).filter((tag) => tag !== ''))].sort();
+}
+
+/** Only what we had set is taken away when it left the manifest; disks have their own rule. */
+function removedOps(tables: ApiTables, type: GuestType, subject: Subject<GuestSpec>, written: Readonly<Record<string, Json>>, live: GuestLive, running: boolean): readonly Op[] {
+  const remembered = (subject.memory?.fields ?? []).filter((path) => path.startsWith('config.')).map((path) => path.slice('config.'.length));
+  return remembered.filter((option) => option !== 'tags' && !(option in written) && !isDiskSlot(type, option)).flatMap((option): readonly Op[] => {
+    const from = live.config[option];
+    if (from === undefined) return [];
+    const { effect, reason } = changeEffect(tables, type, option, null, live, running);
+    if (effect === 'refused') return [{ op: 'refused', path: `config.${option}`, from, to: undefined, reason: reason ?? 'Proxmox does not remove it from an existing guest' } as const];
+    return [{ op: 'unset', option, from, effect } as const];
+  });
+}
+
+function powerOps(spec: GuestSpec, live: GuestLive): readonly Op[] {
+  const wanted = spec.power ?? 'unmanaged';
+  if (wanted === 'unmanaged' || spec.ha || spec.template || live.guest.template) return [];
+  return live.guest.status === wanted ? [] : [{ op: 'power', to: wanted }];
+}
+
+/** Values that wait for a restart are a condition; they become a step only when the policy lets guests be restarted now. */
+function restartOps(subject: Subject<GuestSpec>, live: GuestLive, ops: readonly Op[], running: boolean, context: KindContext): readonly Op[] {
+  if (!running || ops.some((op) => op.op === 'power')) return [];
+  const owned = new Set([...Object.keys(subject.desired?.spec.config ?? {}), ...(subject.memory?.fields ?? []).map((path) => path.replace(/^config\./, ''))]);
+  const fresh = ops.flatMap((op) => ('effect' in op && (op.effect === 'restart' || op.effect === 'stop-start') ? ['option' in op ? op.option : op.slot] : []));
+  const options = [...new Set([...live.pending.filter((option) => owned.has(option)), ...fresh])].sort();
+  if (options.length === 0) return [];
+  return [mayRestart(context) ? { op: 'restart', options } : { op: 'waits', options }];
+}
+
+function mayRestart(context: KindContext): boolean {
+  const policy = policyOf(context.desired.cluster.spec);
+  return policy.restart === 'now' || (policy.restart === 'window' && insideWindow(policy.windows, context.facts.observedAt));
+}

@@ -1,0 +1,36 @@
+// In: an option of a guest. Out: how it compares, what to send, what changing it costs. Pure; a thin layer over pve/.
+import type { Effect } from '../../model/change.ts';
+import type { GuestType } from '../../model/facts.ts';
+import type { Json } from '../../model/json.ts';
+import type { ApiTables } from '../../pve/api-tables.ts';
+import { changeClass } from '../../pve/change-class.ts';
+import { updateRequest } from '../../pve/request.ts';
+import { CREATE_ONLY } from './create-only.ts';
+import type { GuestLive } from './live.ts';
+
+export { diffOption } from '../../pve/canonical.ts';
+export { rootOnly } from '../../pve/root-only.ts';
+
+/** Parameters of the create call that leave no trace in the configuration: sent once, never compared. */
+export const CREATE_ONLY_OPTIONS: ReadonlySet<string> = CREATE_ONLY;
+
+export function createOnlyValue(value: Json): string {
+  return value === true ? '1' : value === false ? '0' : String(value);
+}
+
+/** What to send so that the option has this value; what Proxmox generated before (a MAC address) is kept. */
+export function requestValue(tables: ApiTables, type: GuestType, option: string, value: Json, live: Json | undefined): string {
+  return updateRequest(tables, type, option, value, live);
+}
+
+export function changeEffect(tables: ApiTables, type: GuestType, option: string, wanted: Json, live: GuestLive, running: boolean): { readonly effect: Effect; readonly reason?: string } {
+  const text = (name: string) => (live.current[name] === undefined ? {} : { [name]: String(live.current[name]) });
+  const state = { guest: type, running, ...text('hotplug'), ...text('ostype'), ...text('machine') };
+  const found = changeClass(tables, state, option, live.config[option], wanted ?? undefined);
+  switch (found) {
+    case 'pending': return { effect: 'restart' };
+    case 'resize': case 'live': return { effect: 'live' };
+    case 'refused': return { effect: 'refused', reason: `Proxmox cannot change ${option} of an existing guest this way` };
+    default: return { effect: found };
+  }
+}

@@ -1,0 +1,257 @@
+// In: the operations on an existing guest. Out: steps in the order in which they are safe: configuration, disks, pool,
+// place, HA, power. Pure.
+import type { Change } from '../../model/change.ts';
+import { sidOf } from '../../model/facts.ts';
+import type { GuestFact, GuestType } from '../../model/facts.ts';
+import type { JsonObject } from '../../model/json.ts';
+import type { KindContext, Steps } from '../../model/kind.ts';
+import type { Action, Condition, Cost, Hold, Risk, Step } from '../../model/step.ts';
+import { gib } from '../../safety/conditions.ts';
+import type { ApiTables } from '../../pve/api-tables.ts';
+import { printSize } from '../../pve/sizes.ts';
+import { guestPath } from './live.ts';
+import type { GuestLive } from './live.ts';
+import { migrationMode } from './migration.ts';
+import { guestOps } from './ops.ts';
+import type { Op } from './ops.ts';
+import { SHUTDOWN_TIMEOUT_S } from './spec.ts';
+import type { GuestSpec } from './spec.ts';
+
+const MINUTE = 60_000;
+/** A configuration write waits at most 10 s for the guest's lock; new disks are allocated within it. */
+const CONFIG_TIMEOUT = 10 * MINUTE;
+/** The HA manager acts in rounds of 10 s and a service passes several of them; a start may be retried on other nodes. */
+export const HA_TIMEOUT = 5 * MINUTE;
+/** Copying is bounded by the disks: an hour per started 256 GiB, at least one. */
+const COPY_BYTES_PER_HOUR = 256 * 2 ** 30;
+/** Assumed by estimates only: a gigabit link. */
+const BYTES_PER_SECOND = 100 * 2 ** 20;
+
+export interface Scope {
+  readonly tables: ApiTables;
+  readonly type: GuestType;
+  readonly vmid: number;
+  readonly guards: (node: string) => readonly Condition[];
+}
+
+export function updateSteps(tables: ApiTables, type: GuestType, change: Change<GuestSpec, GuestLive>, context: KindContext): Steps {
+  if (change.observed.state !== 'present') return { steps: [] };
+  const { live, digest, identity } = change.observed;
+  const ops = guestOps(tables, type, change.subject, live, context);
+  const scope = scopeOf(tables, type, live.guest, change.verb === 'adopt' ? undefined : context.mark, identity);
+  const notes = ops.flatMap((op) => noteOf(op));
+  return { steps: stepsOf(scope, ops, live, context, change.subject.desired?.spec, digest), notes };
+}
+
+export function scopeOf(tables: ApiTables, type: GuestType, guest: Pick<GuestFact, 'vmid'>, mark: string | undefined, identity: string | undefined): Scope {
+  const guards = (node: string): readonly Condition[] => [
+    { is: 'quorate' }, { is: 'node-online', node }, { is: 'guest-idle', vmid: guest.vmid },
+    { is: 'guest-is', vmid: guest.vmid, type, node, ...(mark === undefined ? {} : { mark }), ...(identity === undefined ? {} : { identity }) },
+  ];
+  return { tables, type, vmid: guest.vmid, guards };
+}
+
+/** All steps of an existing guest; also used for what follows a clone or a restore. */
+export function stepsOf(scope: Scope, ops: readonly Op[], live: GuestLive, context: KindContext, spec: GuestSpec | undefined, digest: string | undefined): readonly Step[] {
+  const move = ops.find((op) => op.op === 'migrate');
+  const node = live.guest.node;
+  const after = move?.op === 'migrate' ? move.to : node;
+  return [
+    ...configSteps(scope, ops, node, digest),
+    ...ops.flatMap((op) => diskStep(scope, op, node, live, digest)),
+    ...ops.flatMap((op) => poolStep(scope, op, node)),
+    ...ops.flatMap((op) => moveSteps(scope, op, live, context)),
+    ...ops.flatMap((op) => haSteps(scope, op, after)),
+    ...ops.flatMap((op) => powerSteps(scope, op, live, after, spec)),
+    ...ops.flatMap((op) => (op.op === 'template' ? [post(scope, after, '/template', {}, 'make it a template', 'none', { timeoutMs: 10 * MINUTE })] : [])),
+    ...ops.flatMap((op) => heldStep(op, scope, node)),
+  ];
+}
+
+/** One write for all options; what only root may set stands apart, so that it does not take the rest with it. */
+function configSteps(scope: Scope, ops: readonly Op[], node: string, digest: string | undefined): readonly Step[] {
+  const plain = ops.filter((op) => (op.op === 'set' && !op.rootOnly) || op.op === 'unset' || op.op === 'attach' || (op.op === 'detach' && !(op.destroy && scope.type === 'qemu')));
+  const root = ops.filter((op) => op.op === 'set' && op.rootOnly);
+  return [plain, root].flatMap((group) => (group.length === 0 ? [] : [configStep(scope, group, node, digest)]));
+}
+
+function configStep(scope: Scope, group: readonly Op[], node: string, digest: string | undefined): Step {
+  const params: Record<string, string> = {};
+  const gone: string[] = [];
+  const names: string[] = [];
+  for (const op of group) {
+    if (op.op === 'set') { params[op.option] = op.request; names.push(op.option); }
+    else if (op.op === 'attach') { params[op.slot] = op.request; names.push(op.slot); }
+    else if (op.op === 'unset') gone.push(op.option);
+    else if (op.op === 'detach') gone.push(op.slot);
+  }
+  if (gone.length > 0) params.delete = gone.sort().join(',');
+  const full = group.find((op) => op.op === 'attach' && op.full);
+  const root = group.find((op) => op.op === 'set' && op.rootOnly);
+  const hold: Hold | undefined = full?.op === 'attach' ? { code: 'STORAGE_FULL', reason: full.note ?? `${full.storage ?? 'the storage'} is full`, approvable: false } : undefined;
+  const storages = group.flatMap((op) => (op.op === 'attach' && op.storage ? [`storage/${op.storage}`] : []));
+  const path = `${guestPath(scope.type, node, scope.vmid)}/config`;
+  return {
+    title: [names.length > 0 ? `set ${names.sort().join(', ')}` : '', gone.length > 0 ? `take out ${gone.join(', ')}` : ''].filter((part) => part !== '').join('; '),
+    action: { via: 'pve', method: scope.type === 'qemu' ? 'POST' : 'PUT', path, params, node, digest: { path, ...(digest ? { value: digest } : {}) } },
+    guards: scope.guards(node), risk: group.some((op) => 'effect' in op && op.effect === 'hotplug') ? 'hotplug' : 'none',
+    ...(root?.op === 'set' && root.rootOnly ? { needsRoot: root.rootOnly } : {}),
+    locks: [`guest/${scope.vmid}`, ...new Set(storages)], node, timeoutMs: CONFIG_TIMEOUT, ...(hold ? { hold } : {}),
+  };
+}
+
+function diskStep(scope: Scope, op: Op, node: string, live: GuestLive, digest: string | undefined): readonly Step[] {
+  const base = guestPath(scope.type, node, scope.vmid);
+  const withDigest = (path: string): Pick<Extract<Action, { via: 'pve' }>, 'digest'> => ({ digest: { path, ...(digest ? { value: digest } : {}) } });
+  if (op.op === 'resize') {
+    const action: Action = { via: 'pve', method: 'PUT', path: `${base}/resize`, params: { disk: op.slot, size: printSize(op.to) }, node, ...withDigest(`${base}/config`) };
+    return [{ title: `grow ${op.slot} from ${printSize(op.from)} to ${printSize(op.to)}`, action, guards: scope.guards(node), risk: 'none', locks: [`guest/${scope.vmid}`], node, timeoutMs: CONFIG_TIMEOUT }];
+  }
+  if (op.op === 'move-disk') {
+    const [command, key] = scope.type === 'qemu' ? ['move_disk', 'disk'] : ['move_volume', 'volume'];
+    const action: Action = { via: 'pve', method: 'POST', path: `${base}/${command}`, params: { [key as string]: op.slot, storage: op.to, delete: 1 }, node, ...withDigest(`${base}/config`) };
+    const running = live.guest.status !== 'stopped';
+    const refused: Hold | undefined = scope.type === 'lxc' && running ? { code: 'REFUSED', reason: 'a volume of a running container cannot be moved: stop it first', approvable: false } : undefined;
+    return [{
+      title: `move ${op.slot} from ${op.from} to ${op.to}${running ? ' while it runs' : ''}`, action, guards: scope.guards(node), risk: 'none', cost: copyCost(op.bytes ?? 0),
+      locks: [`guest/${scope.vmid}`, `storage/${op.to}`], node, timeoutMs: copyTimeout(op.bytes ?? 0), ...(refused ? { hold: refused } : {}),
+    }];
+  }
+  if (op.op === 'detach' && op.destroy && scope.type === 'qemu') {
+    const action: Action = { via: 'pve', method: 'PUT', path: `${base}/unlink`, params: { idlist: op.slot, force: 1 }, node };
+    return [{ title: `destroy ${op.slot}: volume ${op.volume}${op.bytes === undefined ? '' : ` (${printSize(op.bytes)})`}`, action, guards: scope.guards(node), risk: 'data-loss', locks: [`guest/${scope.vmid}`], node, timeoutMs: CONFIG_TIMEOUT }];
+  }
+  return [];
+}
+
+function poolStep(scope: Scope, op: Op, node: string): readonly Step[] {
+  if (op.op !== 'pool') return [];
+  const modern = Number(scope.tables.version) >= 8;
+  const action: Action = modern
+    ? { via: 'pve', method: 'PUT', path: '/pools', params: { poolid: op.to, vms: String(scope.vmid), ...(op.from === undefined ? {} : { 'allow-move': 1 }) } }
+    : { via: 'pve', method: 'PUT', path: `/pools/${op.to}`, params: { vms: String(scope.vmid) } };
+  return [{ title: op.from === undefined ? `put it into pool ${op.to}` : `move it from pool ${op.from} to ${op.to}`, action, guards: scope.guards(node), risk: 'none', locks: ['file/user.cfg'], timeoutMs: MINUTE }];
+}
+
+function moveSteps(scope: Scope, op: Op, live: GuestLive, context: KindContext): readonly Step[] {
+  if (op.op !== 'migrate') return [];
+  const mode = migrationMode(scope.type, live, op.to, context.facts);
+  const base = guestPath(scope.type, op.from, scope.vmid);
+  if (mode.mode === 'refused') {
+    return [held(`migrate from ${op.from} to ${op.to}`, { code: 'REFUSED', reason: mode.reason, approvable: false }, scope, op.from)];
+  }
+  const guards: readonly Condition[] = [...scope.guards(op.from), { is: 'node-online', node: op.to }];
+  const cost: Cost = copyCost(mode.bytes + mode.memory);
+  const locks = [`guest/${scope.vmid}`];
+  const timeoutMs = copyTimeout(mode.bytes + mode.memory);
+  if (op.through === 'ha') {
+    const sid = sidOf(scope.type, scope.vmid);
+    return [
+      { title: `ask the HA manager to migrate it from ${op.from} to ${op.to}`, action: { via: 'pve', method: 'POST', path: `/cluster/ha/resources/${sid}/migrate`, params: { node: op.to } }, guards, risk: 'migration', cost, locks, node: op.to, timeoutMs: MINUTE },
+      { title: `wait until it is on ${op.to}`, action: { via: 'wait', until: { is: 'guest-on', vmid: scope.vmid, nodes: [op.to] } }, guards: [], risk: 'none', locks, timeoutMs: timeoutMs + HA_TIMEOUT },
+      { title: 'wait until it is idle', action: { via: 'wait', until: { is: 'guest-idle', vmid: scope.vmid } }, guards: [], risk: 'none', locks, timeoutMs: HA_TIMEOUT },
+    ];
+  }
+  const how = { online: 'while it runs', 'online-local-disks': `while it runs, copying local disks (${gib(mode.bytes)})`, offline: mode.bytes > 0 ? `offline, copying ${gib(mode.bytes)}` : 'offline', restart: 'with a restart' }[mode.mode];
+  const params: JsonObject = { target: op.to, ...(mode.mode === 'online' ? { online: 1 } : mode.mode === 'online-local-disks' ? { online: 1, 'with-local-disks': 1 } : mode.mode === 'restart' ? { restart: 1 } : {}) };
+  const risk: Risk = mode.mode === 'restart' ? 'restart' : 'migration';
+  return [{ title: `migrate from ${op.from} to ${op.to} ${how}`, action: { via: 'pve', method: 'POST', path: `${base}/migrate`, params, node: op.from }, guards, risk, cost: { ...cost, ...(mode.note ? { note: mode.note } : {}) }, locks, node: op.to, timeoutMs }];
+}
+
+export function haSteps(scope: Scope, op: Op, node: string): readonly Step[] {
+  const sid = sidOf(scope.type, scope.vmid);
+  const locks = [`guest/${scope.vmid}`, 'file/ha'];
+  const guards = scope.guards(node);
+  if (op.op === 'ha-create') {
+    return [
+      { title: `make it an HA resource (${op.state})`, action: { via: 'pve', method: 'POST', path: '/cluster/ha/resources', params: { sid, ...op.params } }, guards, risk: 'none', locks, timeoutMs: MINUTE },
+      ...waitForHa(sid, op.state, scope.vmid),
+    ];
+  }
+  if (op.op === 'ha-update') {
+    const path = `/cluster/ha/resources/${sid}`;
+    const stateChanges = 'state' in op.params;
+    return [
+      { title: `change the HA resource (${Object.keys(op.params).sort().join(', ')})`, action: { via: 'pve', method: 'PUT', path, params: op.params }, guards, risk: stateChanges && op.state !== 'started' ? 'downtime' : 'none', locks, timeoutMs: MINUTE },
+      ...(stateChanges ? waitForHa(sid, op.state, scope.vmid) : []),
+    ];
+  }
+  if (op.op === 'ha-remove') return [haRemoveStep(scope, node)];
+  return [];
+}
+
+export function haRemoveStep(scope: Scope, node: string): Step {
+  const sid = sidOf(scope.type, scope.vmid);
+  const purge = scope.tables.method('DELETE', '/cluster/ha/resources/{sid}')?.params.has('purge') === true;
+  return { title: 'take it out of HA; it goes on running', action: { via: 'pve', method: 'DELETE', path: `/cluster/ha/resources/${sid}`, params: purge ? { purge: 1 } : {} }, guards: scope.guards(node), risk: 'none', locks: [`guest/${scope.vmid}`, 'file/ha'], timeoutMs: MINUTE };
+}
+
+const HA_SETTLED: Readonly<Record<string, readonly string[]>> = { started: ['started'], stopped: ['stopped'], disabled: ['stopped', 'disabled'], ignored: [] };
+
+function waitForHa(sid: string, state: string, vmid: number): readonly Step[] {
+  const states = HA_SETTLED[state] ?? [];
+  if (states.length === 0) return [];
+  const wait = (title: string, until: Condition): Step => ({ title, action: { via: 'wait', until }, guards: [], risk: 'none', locks: [`guest/${vmid}`], timeoutMs: HA_TIMEOUT });
+  return [
+    wait(`wait until the HA manager has it ${state}`, { is: 'ha-state', sid, states }),
+    wait(`wait until it is ${state === 'started' ? 'running' : 'stopped'}`, { is: 'guest-status', vmid, status: state === 'started' ? 'running' : 'stopped' }),
+  ];
+}
+
+function powerSteps(scope: Scope, op: Op, live: GuestLive, node: string, spec: GuestSpec | undefined): readonly Step[] {
+  if (op.op === 'power') return op.to === 'running' ? [startStep(scope, node)] : [shutdownStep(scope, node, spec?.shutdownTimeout)];
+  if (op.op !== 'restart') return [];
+  const title = `restart it, for ${op.options.join(', ')}`;
+  if (live.ha && live.ha.state === 'started') return haRestart(scope, title, node);
+  const timeout = spec?.shutdownTimeout ?? SHUTDOWN_TIMEOUT_S;
+  return [post(scope, node, '/status/reboot', { timeout }, title, 'restart', { timeoutMs: timeout * 1000 + 5 * MINUTE })];
+}
+
+/** An HA guest is stopped and started by the HA manager, or it would take the stop for a crash. */
+function haRestart(scope: Scope, title: string, node: string): readonly Step[] {
+  const sid = sidOf(scope.type, scope.vmid);
+  const set = (state: string, name: string): Step => ({ title: name, action: { via: 'pve', method: 'PUT', path: `/cluster/ha/resources/${sid}`, params: { state } }, guards: scope.guards(node), risk: 'restart', locks: [`guest/${scope.vmid}`, 'file/ha'], timeoutMs: MINUTE });
+  return [set('stopped', `${title}: stop it through the HA manager`), ...waitForHa(sid, 'stopped', scope.vmid), set('started', `${title}: start it through the HA manager`), ...waitForHa(sid, 'started', scope.vmid)];
+}
+
+export function startStep(scope: Scope, node: string): Step {
+  return post(scope, node, '/status/start', {}, 'start it', 'none', { timeoutMs: 10 * MINUTE });
+}
+
+export function shutdownStep(scope: Scope, node: string, timeout = SHUTDOWN_TIMEOUT_S): Step {
+  return post(scope, node, '/status/shutdown', { timeout, forceStop: 1 }, `shut it down (stop it after ${timeout} s)`, 'downtime', { timeoutMs: timeout * 1000 + 5 * MINUTE });
+}
+
+function post(scope: Scope, node: string, command: string, params: JsonObject, title: string, risk: Risk, more: { readonly timeoutMs: number }): Step {
+  return { title, action: { via: 'pve', method: 'POST', path: `${guestPath(scope.type, node, scope.vmid)}${command}`, params, node }, guards: scope.guards(node), risk, locks: [`guest/${scope.vmid}`], node, ...more };
+}
+
+/** Refusals are steps that are held: the plan names them, nothing ever does them. */
+function heldStep(op: Op, scope: Scope, node: string): readonly Step[] {
+  if (op.op === 'refused') return [held(`change ${op.path}`, { code: 'REFUSED', reason: op.reason, approvable: false }, scope, node)];
+  if (op.op === 'stuck') return [held(`move it to ${String(op.to)}`, { code: 'NODE_OFFLINE', reason: op.reason, approvable: false }, scope, node)];
+  if (op.op === 'ha-error') return [held('bring it back', { code: 'HA_ERROR', reason: op.reason, approvable: false }, scope, node)];
+  return [];
+}
+
+function held(title: string, hold: Hold, scope: Scope, node: string): Step {
+  return { title, action: { via: 'wait', until: { is: 'guest-idle', vmid: scope.vmid } }, guards: scope.guards(node), risk: 'none', locks: [], timeoutMs: MINUTE, hold };
+}
+
+function noteOf(op: Op): readonly string[] {
+  if (op.op === 'waits') return [`${op.options.join(', ')}: in force after a restart, which policy.restart does not allow now`];
+  if (op.op === 'detach' && !op.destroy && op.bytes !== undefined) return [`volume ${op.volume} (${printSize(op.bytes)}) is kept as an unused disk`];
+  if (op.op === 'attach' && op.note && !op.full) return [op.note];
+  if (op.op === 'set' && op.rootOnly) return [`${op.option}: ${op.rootOnly}`];
+  return [];
+}
+
+function copyCost(bytes: number): Cost {
+  return bytes > 0 ? { bytes, seconds: Math.ceil(bytes / BYTES_PER_SECOND) } : {};
+}
+
+function copyTimeout(bytes: number): number {
+  return (Math.floor(bytes / COPY_BYTES_PER_HOUR) + 1) * 60 * MINUTE;
+}
+
+export { copyCost, copyTimeout };

@@ -1,0 +1,63 @@
+// In: one change with its steps, in order. Out: the same steps, some of them held with a reason. Pure.
+// Two layers: the object's own hold (quorum, busy, ownership, policy), then each step's (root only, restarts, limits).
+import type { Change } from '../model/change.ts';
+import type { Policy } from '../model/desired.ts';
+import type { Facts } from '../model/facts.ts';
+import { refText } from '../model/ref.ts';
+import type { Hold, Step } from '../model/step.ts';
+import { insideWindow } from '../safety/windows.ts';
+import { notObservable, notOurs, notQuorate, pruneHold, reused } from '../safety/holds.ts';
+
+/** What this plan has spent so far of the policy's limits. */
+export interface Spent { deletions: number; restarts: number; migrations: number }
+
+export function objectHold(change: Change, facts: Facts, policy: Policy, spent: Spent): Hold | undefined {
+  const blind = notObservable(change.observed);
+  if (blind) return blind;
+  if (change.verb === 'none') return undefined;
+  return notQuorate(facts) ?? reused(change) ?? notOurs(change, policy) ?? pruneHold(change, policy) ?? deletionLimit(change, policy, spent);
+}
+
+function deletionLimit(change: Change, policy: Policy, spent: Spent): Hold | undefined {
+  if (change.verb !== 'delete') return undefined;
+  spent.deletions += 1;
+  return spent.deletions > policy.limits.deletions ? limit('deletions', policy.limits.deletions) : undefined;
+}
+
+function limit(what: string, most: number): Hold {
+  return { code: 'LIMIT', reason: `policy.limits allows ${most} ${what} in one round`, approvable: true };
+}
+
+export interface HeldStep { readonly step: Step; readonly hold?: Hold }
+
+/** A held step holds what comes after it in the same object, because later steps build on earlier ones. */
+export function holdSteps(steps: readonly Step[], change: Change, facts: Facts, policy: Policy, spent: Spent, waiting: Hold | undefined): readonly HeldStep[] {
+  let blocked = waiting;
+  return steps.map((step) => {
+    const own = step.hold ?? rootHold(step, facts) ?? restartHold(step, facts, policy, spent) ?? migrationHold(step, policy, spent);
+    const hold = own ?? blocked;
+    // What only root may set stands alone; everything else that is held keeps the rest of the object waiting.
+    if (own && own.code !== 'ROOT_ONLY' && !blocked) blocked = { code: 'WAITS_FOR', reason: `an earlier step of ${refText(change.ref)} is held: ${step.title}`, approvable: own.approvable };
+    return hold ? { step, hold } : { step };
+  });
+}
+
+function rootHold(step: Step, facts: Facts): Hold | undefined {
+  if (step.needsRoot === undefined || facts.asRoot) return undefined;
+  return { code: 'ROOT_ONLY', reason: step.needsRoot, approvable: false };
+}
+
+/** Restarts follow policy.restart: never, within a window, at once; and its limit. */
+function restartHold(step: Step, facts: Facts, policy: Policy, spent: Spent): Hold | undefined {
+  if (step.risk !== 'restart') return undefined;
+  if (policy.restart === 'never') return { code: 'RESTART_POLICY', reason: 'it needs a restart, and policy.restart is never', approvable: true };
+  if (policy.restart === 'window' && !insideWindow(policy.windows, facts.observedAt)) return { code: 'RESTART_POLICY', reason: 'it needs a restart, and no window of the policy is open', approvable: true };
+  spent.restarts += 1;
+  return spent.restarts > policy.limits.restarts ? limit('restarts', policy.limits.restarts) : undefined;
+}
+
+function migrationHold(step: Step, policy: Policy, spent: Spent): Hold | undefined {
+  if (step.risk !== 'migration') return undefined;
+  spent.migrations += 1;
+  return spent.migrations > policy.limits.migrations ? limit('migrations', policy.limits.migrations) : undefined;
+}

@@ -1,0 +1,50 @@
+// In: changes and what each requires. Out: the changes in the order in which they are done, and for each the changes
+// that come before it. Pure. Creates and updates follow their requirements; deletes come in exactly the reverse order.
+import type { Change } from '../model/change.ts';
+import type { Desired } from '../model/desired.ts';
+import type { Registry } from '../model/kind.ts';
+import { compareText, refText } from '../model/ref.ts';
+import type { Ref } from '../model/ref.ts';
+
+export interface Ordered { readonly change: Change; readonly before: readonly Ref[] }
+
+export function orderChanges(changes: readonly Change[], kinds: Registry, desired: Desired): readonly Ordered[] {
+  const ranks = new Map([...kinds.keys()].map((kind, index) => [kind, index]));
+  const rank = (change: Change) => ranks.get(change.ref.kind) ?? kinds.size;
+  const byRank = (a: Change, b: Change) => rank(a) - rank(b) || compareText(a.ref.name, b.ref.name);
+  const building = changes.filter((change) => change.verb !== 'delete').sort(byRank);
+  const removing = changes.filter((change) => change.verb === 'delete').sort((a, b) => byRank(b, a));
+  return [
+    ...afterRequirements(building, kinds, desired),
+    ...removing.map((change) => ({ change, before: namersOf(change, building, removing, kinds) })),
+  ];
+}
+
+/** Depth first along `requires`; validate has refused cycles, so that a change met again is already placed. */
+function afterRequirements(building: readonly Change[], kinds: Registry, desired: Desired): readonly Ordered[] {
+  const byRef = new Map(building.map((change) => [refText(change.ref), change]));
+  const placed = new Map<string, Ordered>();
+  const place = (change: Change): void => {
+    const key = refText(change.ref);
+    if (placed.has(key)) return;
+    const object = change.subject.desired;
+    const before = object ? (kinds.get(change.ref.kind)?.requires(object, desired) ?? []).filter((ref) => byRef.has(refText(ref))) : [];
+    const entry = { change, before };
+    visiting.add(key);
+    for (const ref of before) {
+      const required = byRef.get(refText(ref));
+      if (required && !visiting.has(refText(ref))) place(required);
+    }
+    visiting.delete(key);
+    placed.set(key, entry);
+  };
+  const visiting = new Set<string>();
+  for (const change of building) place(change);
+  return [...placed.values()];
+}
+
+/** Changes of kinds that may name this one: they let go of it first. */
+function namersOf(change: Change, building: readonly Change[], removing: readonly Change[], kinds: Registry): readonly Ref[] {
+  const names = (other: Change) => other !== change && other.verb !== 'none' && kinds.get(other.ref.kind)?.refersTo.includes(change.ref.kind) === true;
+  return [...building, ...removing].filter(names).map((other) => other.ref);
+}

@@ -1,0 +1,137 @@
+// In: desired state, one observation, the kinds, what we remember. Out: the ordered plan. Pure.
+// Reads as: pair and diff, put in order, ask each kind for its steps, hold what is unsafe, name the result.
+import type { Change, Memory } from '../model/change.ts';
+import { DEFAULT_MARK, policyOf } from '../model/desired.ts';
+import type { Desired } from '../model/desired.ts';
+import type { Facts } from '../model/facts.ts';
+import { Failure } from '../model/finding.ts';
+import type { Finding } from '../model/finding.ts';
+import type { KindContext, Registry, Steps } from '../model/kind.ts';
+import type { Plan, PlanCounts, PlannedChange, PlannedStep } from '../model/plan.ts';
+import { refText } from '../model/ref.ts';
+import type { Hold } from '../model/step.ts';
+import { changesOf } from './changes.ts';
+import { fingerprintOf } from './fingerprint.ts';
+import { holdSteps, objectHold } from './hold-steps.ts';
+import type { Spent } from './hold-steps.ts';
+import { orderChanges } from './order.ts';
+import type { Ordered } from './order.ts';
+import { useFacts } from './use-facts.ts';
+import type { Observed, Subject } from '../model/change.ts';
+
+export interface PlanInput {
+  readonly desired: Desired;
+  readonly facts: Facts;
+  readonly subjects: readonly Subject[];
+  readonly observed: ReadonlyMap<string, Observed>;
+  readonly kinds: Registry;
+  readonly warnings: readonly Finding[];
+  /** The fingerprint that a person approved: lifts its approvable holds, when the plan is still that one. */
+  readonly approved?: string;
+}
+
+/** @throws Failure with all findings when manifests name what the cluster has not. */
+export function makePlan(input: PlanInput): Plan {
+  const { desired, facts, kinds } = input;
+  const mark = desired.cluster.spec.mark ?? DEFAULT_MARK;
+  const context: KindContext = { desired, facts, mark };
+  const warnings = [...input.warnings, ...liveFindings(kinds, context)];
+  const changes = changesOf(input.subjects, input.observed, kinds, context);
+  const ordered = orderChanges(changes, kinds, desired);
+  const planned = planChanges(ordered, kinds, context);
+  const cluster = desired.cluster.ref.name;
+  const fingerprint = fingerprintOf(cluster, desired.revision, planned);
+  const lifted = input.approved === fingerprint ? planned.map(lift) : planned;
+  return {
+    cluster, revision: desired.revision, fingerprint, warnings,
+    changes: lifted.filter((change) => change.verb !== 'none' || change.hold || change.notes.length > 0),
+    counts: countsOf(lifted), memories: memoriesOf(changes, kinds),
+  };
+}
+
+function liveFindings(kinds: Registry, context: KindContext): readonly Finding[] {
+  const findings = context.desired.objects.flatMap((object) => kinds.get(object.ref.kind)?.liveFindings?.(object, context) ?? []);
+  const errors = findings.filter((finding) => finding.severity === 'error');
+  if (errors.length > 0) throw new Failure(...findings);
+  return findings;
+}
+
+function planChanges(ordered: readonly Ordered[], kinds: Registry, context: KindContext): readonly PlannedChange[] {
+  const policy = policyOf(context.desired.cluster.spec);
+  const spent: Spent = { deletions: 0, restarts: 0, migrations: 0 };
+  const done = new Map<string, PlannedChange>();
+  let facts = context.facts;
+  for (const { change, before } of ordered) {
+    const hold = objectHold(change, context.facts, policy, spent);
+    const asked = stepsOf(change, kinds, { ...context, facts });
+    const required = before.flatMap((ref) => done.get(refText(ref)) ?? []);
+    const waiting = hold ?? waitsFor(required);
+    const held = holdSteps(asked.steps, change, facts, policy, spent, waiting);
+    if (!waiting) facts = useFacts(facts, asked.uses);
+    done.set(refText(change.ref), {
+      ref: change.ref, id: change.subject.id, verb: change.verb, requires: before, ...(hold ? { hold } : {}),
+      fields: [...change.fields, ...(asked.fields ?? [])], steps: link(change, held, required), notes: notesOf(change, asked),
+    });
+  }
+  return [...done.values()];
+}
+
+function stepsOf(change: Change, kinds: Registry, context: KindContext): Steps {
+  if (change.verb === 'none' && change.observed.state !== 'present') return { steps: [] };
+  const asked = kinds.get(change.ref.kind)?.steps(change, context) ?? { steps: [] };
+  return change.verb === 'none' ? { steps: [], notes: asked.notes ?? [] } : asked;
+}
+
+/** What does not exist yet and is held keeps all waiting that needs it; what exists can be built on although some of its own changes are held. */
+function waitsFor(required: readonly PlannedChange[]): Hold | undefined {
+  const missing = required.find((change) => change.verb === 'create' && (change.hold || change.steps.some((step) => step.hold && step.hold.code !== 'ROOT_ONLY')));
+  if (!missing) return undefined;
+  const why = missing.hold ?? missing.steps.find((step) => step.hold)?.hold;
+  return { code: 'WAITS_FOR', reason: `${refText(missing.ref)} is held: ${why?.reason ?? ''}`, approvable: why?.approvable ?? false };
+}
+
+/** Steps of an object follow one another; its first follows the last step of each object that it requires. */
+function link(change: Change, held: ReturnType<typeof holdSteps>, required: readonly PlannedChange[]): readonly PlannedStep[] {
+  const lasts = required.flatMap((other) => other.steps.filter((step) => step.hold === undefined).slice(-1).map((step) => step.id));
+  let previous: readonly string[] = lasts;
+  return held.map(({ step, hold }, index) => {
+    const id = `${refText(change.ref)}#${index + 1}`;
+    const { hold: _own, ...rest } = step;
+    const planned: PlannedStep = { ...rest, id, after: previous, ...(hold ? { hold } : {}) };
+    if (!hold) previous = [id];
+    return planned;
+  });
+}
+
+function notesOf(change: Change, asked: Steps): readonly string[] {
+  return [...new Set(asked.notes ?? [])];
+}
+
+function lift(change: PlannedChange): PlannedChange {
+  const { hold, ...rest } = change;
+  const steps = change.steps.map((step) => {
+    const { hold: held, ...free } = step;
+    return held?.approvable ? free : step;
+  });
+  return { ...rest, steps, ...(hold && !hold.approvable ? { hold } : {}) };
+}
+
+function countsOf(changes: readonly PlannedChange[]): PlanCounts {
+  const count = (verb: PlannedChange['verb']) => changes.filter((change) => change.verb === verb).length;
+  return {
+    create: count('create'), update: count('update'), adopt: count('adopt'), delete: count('delete'), unchanged: count('none'),
+    held: changes.filter((change) => change.hold || change.steps.some((step) => step.hold)).length,
+    steps: changes.reduce((sum, change) => sum + change.steps.filter((step) => !step.hold).length, 0),
+  };
+}
+
+/** What to remember of each object of the manifests that exists or is about to. */
+function memoriesOf(changes: readonly Change[], kinds: Registry): readonly Memory[] {
+  return changes.flatMap((change) => {
+    const object = change.subject.desired;
+    const kind = kinds.get(change.ref.kind);
+    if (!object || !kind) return change.verb === 'delete' && change.subject.memory ? [change.subject.memory] : [];
+    const identity = change.observed.state === 'present' ? change.observed.identity : undefined;
+    return [{ ref: change.ref, id: change.subject.id, fields: kind.fields(object), ...(identity ? { identity } : {}) }];
+  });
+}

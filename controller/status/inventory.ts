@@ -1,0 +1,55 @@
+// In: what a plan wanted remembered and how its apply ended. Out: the inventory, `inventory.json`. The parsing and the
+// merging are pure. It is a help, never a truth: lost or damaged, it is rebuilt from the next plan.
+import type { Memory } from '../model/change.ts';
+import type { Store } from '../model/doors.ts';
+import { isObject } from '../model/json.ts';
+import type { Plan } from '../model/plan.ts';
+import type { ApplyResult } from '../model/progress.ts';
+import { compareText, refText } from '../model/ref.ts';
+
+const NAME = 'inventory.json';
+const VERSION = 1;
+
+export interface Inventory { readonly memories: readonly Memory[]; /** Why what was there could not be used. */ readonly damage?: string }
+
+export async function readInventory(store: Store): Promise<Inventory> {
+  const text = await store.read(NAME);
+  return text === undefined ? { memories: [] } : parseInventory(text);
+}
+
+export function parseInventory(text: string): Inventory {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (!isObject(value) || value.version !== VERSION || !Array.isArray(value.memories)) return { memories: [], damage: 'it is not an inventory of this version' };
+    return { memories: value.memories.flatMap((entry: unknown) => parseMemory(entry) ?? []) };
+  } catch {
+    return { memories: [], damage: 'it is not JSON' };
+  }
+}
+
+function parseMemory(entry: unknown): Memory | undefined {
+  if (!isObject(entry) || !isObject(entry.ref) || typeof entry.ref.kind !== 'string' || typeof entry.ref.name !== 'string' || typeof entry.id !== 'string' || !Array.isArray(entry.fields)) return undefined;
+  return { ref: { kind: entry.ref.kind, name: entry.ref.name }, id: entry.id, fields: entry.fields.filter((field): field is string => typeof field === 'string'), ...(typeof entry.identity === 'string' ? { identity: entry.identity } : {}) };
+}
+
+export async function writeInventory(store: Store, memories: readonly Memory[]): Promise<void> {
+  const sorted = [...memories].sort((a, b) => compareText(refText(a.ref), refText(b.ref)));
+  await store.write(NAME, `${JSON.stringify({ version: VERSION, memories: sorted }, null, 1)}\n`);
+}
+
+/** Objects whose steps all ended well are remembered as planned; others keep what was known too, because some fields may be set. */
+export function nextMemories(before: readonly Memory[], plan: Plan, result: ApplyResult | undefined): readonly Memory[] {
+  const incomplete = new Set((result ? [...result.failed, ...result.notTried, ...result.unsettled] : []).map((entry) => refText(entry.ref)));
+  const held = new Set(plan.changes.filter((change) => change.hold || change.steps.some((step) => step.hold)).map((change) => refText(change.ref)));
+  const deleted = new Set(plan.changes.filter((change) => change.verb === 'delete').map((change) => refText(change.ref)));
+  const known = new Map(before.map((memory) => [refText(memory.ref), memory]));
+  return plan.memories.flatMap((memory) => {
+    const key = refText(memory.ref);
+    const unfinished = incomplete.has(key) || held.has(key);
+    if (deleted.has(key) && !unfinished) return [];
+    const old = known.get(key);
+    const fields = unfinished && old ? [...new Set([...memory.fields, ...old.fields])] : memory.fields;
+    const identity = memory.identity ?? old?.identity;
+    return [{ ...memory, fields, ...(identity ? { identity } : {}) }];
+  });
+}
