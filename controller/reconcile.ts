@@ -1,0 +1,87 @@
+// ONE ROUND: a commit and the live cluster in, a plan out; then the plan applied and what it learnt remembered.
+// Start reading here. Nothing is patched into what was observed: the next round reads again.
+import { openJournal } from './apply/journal.ts';
+import { applyPlan } from './apply/executor.ts';
+import { settle } from './apply/settle.ts';
+import type { Settled } from './apply/settle.ts';
+import type { Parsed } from './manifests/parse.ts';
+import { validate } from './manifests/validate.ts';
+import { DEFAULT_MARK } from './model/desired.ts';
+import type { Desired } from './model/desired.ts';
+import type { Env } from './model/doors.ts';
+import { Failure, failure } from './model/finding.ts';
+import type { Finding } from './model/finding.ts';
+import { isObject } from './model/json.ts';
+import type { Registry } from './model/kind.ts';
+import type { Plan } from './model/plan.ts';
+import type { ApplyResult, Progress } from './model/progress.ts';
+import { observe, observeFacts, requireSight } from './observe/observe.ts';
+import { makePlan } from './plan/plan.ts';
+import { nextMemories, readInventory, writeInventory } from './status/inventory.ts';
+import type { Inventory } from './status/inventory.ts';
+
+/** The kinds for a release of Proxmox (`9.2.11`), with the version of the API tables that they follow. */
+export type KindsFor = (release: string) => { readonly version: string; readonly kinds: Registry; readonly note?: string };
+
+export interface Commit { readonly parsed: Parsed; readonly revision: string }
+
+export interface Round {
+  readonly commit: Commit;
+  readonly desired: Desired;
+  readonly version: string;
+  readonly plan: Plan;
+  readonly inventory: Inventory;
+  /** API calls that the plan took. */
+  readonly calls: number;
+}
+
+/** Reads only. @throws Failure with every finding, when the commit is not valid or the cluster cannot be seen whole */
+export async function planRound(env: Env, commit: Commit, kindsFor: KindsFor, approved?: string): Promise<Round> {
+  const before = env.pve.stats.calls;
+  const { version, kinds, note } = kindsFor(await releaseOf(env));
+  const { desired, findings } = validate(commit.parsed, commit.revision, kinds);
+  if (!desired || findings.some((finding) => finding.severity === 'error')) throw new Failure(...findings);
+  await requireSight(env.pve);
+  const facts = await observeFacts(env, version);
+  const inventory = await readInventory(env.store);
+  const { subjects, observed } = await observe(env, desired, kinds, facts, inventory.memories, desired.cluster.spec.mark ?? DEFAULT_MARK);
+  const warnings = [...findings, ...notes(note, inventory, desired)];
+  const plan = makePlan({ desired, facts, subjects, observed, kinds, warnings, ...(approved === undefined ? {} : { approved }) });
+  return { commit, desired, version, plan, inventory, calls: env.pve.stats.calls - before };
+}
+
+export interface ApplyRoundOptions { readonly onProgress?: (progress: Progress) => void; readonly signal?: AbortSignal }
+
+/** Does the round's plan, exactly; the journal is durable before each effect. */
+export async function applyRound(env: Env, round: Round, options: ApplyRoundOptions = {}): Promise<ApplyResult> {
+  const journal = await openJournal(env.store);
+  const result = await applyPlan(round.plan, { env, journal, version: round.version, ...options });
+  await writeInventory(env.store, nextMemories(round.inventory.memories, round.plan, result));
+  return result;
+}
+
+/** After a kill: waits for what was under way, so that the next plan sees a world at rest. */
+export async function settleRound(env: Env, kindsFor: KindsFor): Promise<readonly Settled[]> {
+  const journal = await openJournal(env.store);
+  return journal.open.length === 0 ? [] : settle(env, journal, kindsFor(await releaseOf(env)).version);
+}
+
+/** Plans again and refuses when it is not the plan that a person approved. */
+export async function planApproved(env: Env, commit: Commit, kindsFor: KindsFor, fingerprint: string): Promise<Round> {
+  const round = await planRound(env, commit, kindsFor, fingerprint);
+  if (round.plan.fingerprint === fingerprint) return round;
+  throw failure('PLAN_CHANGED', `the plan is now ${round.plan.fingerprint}, not ${fingerprint}: the cluster or the commit changed`, { fix: 'plan again, read it, and approve that one' });
+}
+
+async function releaseOf(env: Env): Promise<string> {
+  const answer = await env.pve.get('/version');
+  if (isObject(answer) && typeof answer.version === 'string') return answer.version;
+  throw failure('ENDPOINT_UNREACHABLE', 'the answer to /version is not one of Proxmox VE', { fix: 'check that spec.endpoints name Proxmox VE nodes, port 8006' });
+}
+
+function notes(note: string | undefined, inventory: Inventory, desired: Desired): readonly Finding[] {
+  return [
+    ...(note === undefined ? [] : [{ code: 'VERSION_UNSUPPORTED' as const, severity: 'warning' as const, fact: note, ref: desired.cluster.ref }]),
+    ...(inventory.damage === undefined ? [] : [{ code: 'STATE_UNUSABLE' as const, severity: 'warning' as const, fact: `inventory.json is not used: ${inventory.damage}`, fix: 'nothing to do: it is written anew by the next apply' }]),
+  ];
+}
