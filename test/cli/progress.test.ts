@@ -61,7 +61,7 @@ describe('endedLines', () => {
   test('failed has its message under it', () => {
     expect(ended(4)).toEqual([
       '✗ VirtualMachine/web  migrate to prox1-lab  failed after 9.0 s',
-      '    error TASK_FAILED node proxmox-lab: migration aborted',
+      '    TASK_FAILED node proxmox-lab: migration aborted',
       "      storage 'local' is not shared",
       '      fix: put the disk on shared storage',
     ]);
@@ -87,7 +87,7 @@ describe('liveProgress', () => {
     const screen = replay(chunks.join(''));
     expect(screen).toEqual([
       '✓ VirtualMachine/db  create  2.5 s', '    warning: the disk is thin',
-      '✗ VirtualMachine/web  migrate to prox1-lab  failed after 9.0 s', '    error TASK_FAILED node proxmox-lab: migration aborted', "      storage 'local' is not shared", '      fix: put the disk on shared storage',
+      '✗ VirtualMachine/web  migrate to prox1-lab  failed after 9.0 s', '    TASK_FAILED node proxmox-lab: migration aborted', "      storage 'local' is not shared", '      fix: put the disk on shared storage',
     ]);
   });
 
@@ -143,7 +143,7 @@ describe('renderResult', () => {
       notTried: [{ ...db, why: 'waits for VirtualMachine/web' }], unsettled: [{ ...db, why: 'the connection broke before the answer' }],
     };
     expect(renderResult(result, size, 12_000)).toBe(`failed: VirtualMachine/web  migrate to prox1-lab
-  error TASK_FAILED: migration aborted
+  TASK_FAILED: migration aborted
 unsettled: VirtualMachine/db  create: the connection broke before the answer
 not tried: VirtualMachine/db  create: waits for VirtualMachine/web
 

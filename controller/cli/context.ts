@@ -1,0 +1,82 @@
+// What a command is given: a terminal and a world. main.ts makes the real ones, tests literal ones.
+import type { DesiredObject, ClusterSpec } from '../model/desired.ts';
+import type { Clock, Env } from '../model/doors.ts';
+import type { JsonObject } from '../model/json.ts';
+import type { ApiTables } from '../pve/api-tables.ts';
+import type { FrameSize } from './progress.ts';
+
+export interface Terminal {
+  out(text: string): void;
+  err(text: string): void;
+  /** Colour, width and height of standard output, asked anew because windows are resized. */
+  style(): FrameSize;
+  errStyle(): FrameSize;
+  /** Whether both a person reads and can answer. */
+  readonly interactive: boolean;
+  /** Whether standard error can be drawn on. */
+  readonly live: boolean;
+  /** One line typed by a person; undefined at the end of input. */
+  ask(question: string): Promise<string | undefined>;
+  /** Calls `beat` several times a second until stopped. */
+  ticker(beat: (nowMs: number) => void): () => void;
+}
+
+/** A cluster to work on, and how to let go of it. */
+export interface Opened { readonly env: Env; close(): Promise<void> }
+
+export interface World {
+  readonly clock: Clock;
+  readonly version: string;
+  /** Where a person reports a defect, when the package says so. */
+  readonly reportTo: string | undefined;
+  /** API tables that we carry, in rising order: `7.4` … */
+  readonly tableVersions: readonly string[];
+  tables(version: string): ApiTables;
+  /** Throws Failure. */
+  readText(file: string): Promise<string>;
+  /** Atomically; throws Failure. */
+  writeText(file: string, text: string): Promise<void>;
+  /** The real cluster. @param stateDir absent: below the user's state folder, by the cluster's name */
+  open(cluster: DesiredObject<ClusterSpec>, options: { readonly stateDir?: string; readonly settling?: boolean }): Promise<Opened>;
+  lab(options: LabOptions): Promise<Lab>;
+}
+
+export interface LabOptions {
+  readonly pveVersion: string;
+  readonly port: number;
+  readonly speed: number;
+  readonly seed: number;
+  readonly nodes: readonly { readonly name: string; readonly address?: string }[];
+  readonly storages: readonly { readonly id: string; readonly shared: boolean }[];
+  readonly bridges: readonly string[];
+  readonly guests: number;
+  readonly state?: string;
+  readonly script?: string;
+}
+
+export interface Lab {
+  readonly endpoints: readonly { readonly node: string; readonly url: string }[];
+  readonly fingerprint: string;
+  /** `root@pam!lab=…`; a lab's secrets are public. */
+  readonly token: string;
+  readonly guests: number;
+  /** Lines of what has happened since the last call. */
+  news(): readonly string[];
+  requests(): number;
+  close(): Promise<void>;
+}
+
+export interface Context {
+  readonly terminal: Terminal;
+  readonly world: World;
+  /**
+   * Runs work that Ctrl-C should end in order: the first aborts the signal, the second leaves at once after `leaving` was written.
+   * Outside of it Ctrl-C ends the program.
+   */
+  interruptible<T>(work: (signal: AbortSignal) => Promise<T>, leaving: () => string): Promise<T>;
+}
+
+/** What a command leaves behind: 0 done or in sync, 1 error, 2 changes (with --detailed-exitcode). */
+export type ExitCode = 0 | 1 | 2;
+
+export interface Printable { readonly text: string; readonly json: JsonObject }

@@ -1,0 +1,107 @@
+// In: the commands' functions. Out: the command line: names, options, help, in the order in which a person meets them.
+// Must never do the work of a command.
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Context, ExitCode } from './context.ts';
+import { DAEMON_COMMANDS, daemonCommand } from './daemon-commands.ts';
+import type { ExplainOptions } from './explain.ts';
+import type { LabCommandOptions } from './lab.ts';
+
+type Ran = ExitCode | Promise<ExitCode>;
+export interface SourceOptions { readonly cluster?: string; readonly json?: boolean }
+export interface PlanOptions extends SourceOptions { readonly out?: string; readonly detailedExitcode?: boolean; readonly state?: string; readonly verbose?: boolean }
+export interface ApplyOptions extends SourceOptions { readonly plan?: string; readonly yes?: boolean; readonly approve?: string; readonly detailedExitcode?: boolean; readonly state?: string; readonly verbose?: boolean }
+export interface DoctorOptions extends SourceOptions { readonly state?: string }
+export interface RehearseOptions extends SourceOptions { readonly seed: number; readonly runs: number; readonly pve?: string }
+export interface DemoOptions { readonly json?: boolean; readonly yes?: boolean }
+
+/** One function per command; main.ts gives them their world. */
+export interface Commands {
+  readonly validate: (dir: string, options: SourceOptions, context: Context) => Ran;
+  readonly plan: (dir: string, options: PlanOptions, context: Context) => Ran;
+  readonly apply: (dir: string, options: ApplyOptions, context: Context) => Ran;
+  readonly doctor: (dir: string, options: DoctorOptions, context: Context) => Ran;
+  readonly explain: (path: string | undefined, options: ExplainOptions, context: Context) => Ran;
+  readonly lab: (dir: string | undefined, options: LabCommandOptions, context: Context) => Ran;
+  readonly rehearse: (dir: string, options: RehearseOptions, context: Context) => Ran;
+  readonly demo: (options: DemoOptions, context: Context) => Ran;
+}
+
+export function createProgram(context: Context, commands: Commands, done: (code: ExitCode) => void): Command {
+  const { terminal, world } = context;
+  const program = new Command('latido');
+  program
+    .description('The desired state of a Proxmox VE cluster in Git: validate, plan, apply.')
+    .version(world.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .exitOverride()
+    // Errors are thrown and written once, in one form, by run.ts.
+    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: () => undefined, outputError: () => undefined, getOutHelpWidth: () => terminal.style().width, getErrHelpWidth: () => terminal.errStyle().width, getOutHasColors: () => false })
+    .addHelpText('after', '\nExit codes: 0 done, 1 error; with --detailed-exitcode also 2: there are changes.\nEnvironment: NO_COLOR, LATIDO_DEBUG=1 (stack traces of defects).');
+  const run = <Args extends readonly unknown[]>(command: (...args: [...Args, Context]) => Ran) => async (...args: [...Args, ...unknown[]]) => {
+    // commander adds the options and the command itself behind the arguments.
+    const own = args.slice(0, -1) as unknown as Args;
+    done(await command(...own, context));
+  };
+
+  program.commandsGroup('Without a cluster:');
+  source(program.command('validate').argument('[DIR]', 'folder of the manifests', '.')).description('find every mistake in the manifests, with its place and what to do').action(run(commands.validate));
+  program.command('explain').argument('[KIND.field]', 'for example VirtualMachine.config.net0').description('describe a kind or a field: type, default, limits').addOption(json()).option('--pve <version>', `options as this version of Proxmox VE has them: ${world.tableVersions.join(', ')}`).action(run(commands.explain));
+  labOptions(program.command('lab').argument('[DIR]', 'manifests whose nodes and storages the lab gets')).description('serve a simulated cluster over HTTPS on this machine').action(run(commands.lab));
+  source(program.command('rehearse').argument('[DIR]', 'folder of the manifests', '.')).description('apply the manifests to a simulated cluster with failures, in virtual time').option('--seed <number>', 'of the first run; the same seed is the same run', whole(0), 1).option('--runs <number>', 'how many, each with the next seed', whole(1, 10_000), 1).option('--pve <version>', 'version of the simulated cluster').action(run(commands.rehearse));
+  program.command('demo').description('see it work: a simulated cluster, a plan, an apply').addOption(json()).option('-y, --yes', 'do not ask').action(run(commands.demo));
+
+  program.commandsGroup('With a cluster:');
+  work(source(program.command('plan').argument('[DIR]', 'folder of the manifests', '.'))).description('show what has to be done, what is held and why; changes nothing').option('-o, --out <file>', 'write the plan there, for latido apply --plan').action(run(commands.plan));
+  work(source(program.command('apply').argument('[DIR]', 'folder of the manifests', '.'))).description('show the plan, ask, do exactly it').option('-p, --plan <file>', 'do only the plan in this file, or refuse').option('-y, --yes', 'do not ask').option('--approve <fingerprint>', 'do also what the plan of this fingerprint holds for an approval').action(run(commands.apply));
+  source(program.command('doctor').argument('[DIR]', 'folder of the manifests', '.')).description('check endpoints, certificate, privileges, quorum, clocks; changes nothing').option('--state <dir>', STATE_HELP).action(run(commands.doctor));
+
+  program.commandsGroup('With the daemon:');
+  for (const { name, args, description } of DAEMON_COMMANDS) {
+    program.command(args === '' ? name : `${name} ${args}`).description(description).addOption(json()).allowUnknownOption().allowExcessArguments().action(() => daemonCommand(name));
+  }
+  return program;
+}
+
+const STATE_HELP = 'folder of what latido remembers (default: below $XDG_STATE_HOME/latido, by cluster)';
+
+function json(): Option {
+  return new Option('--json', 'print JSON');
+}
+
+function source(command: Command): Command {
+  return command.option('-c, --cluster <name>', 'which cluster, where the folder holds clusters/NAME for several').addOption(json());
+}
+
+function work(command: Command): Command {
+  return command.option('--state <dir>', STATE_HELP).option('--detailed-exitcode', '0 in sync, 1 error, 2 there are or were changes').option('-v, --verbose', 'nothing shortened; each step with its call and its guards');
+}
+
+function labOptions(command: Command): Command {
+  return command
+    .option('--port <number>', 'of the first node; the others follow; 0: any', whole(0, 65_000), 8006)
+    .option('--nodes <number>', 'how many, when DIR names none', whole(1, 32), 3)
+    .option('--guests <number>', 'make this many, spread over the nodes', whole(0, 100_000), 0)
+    .option('--speed <factor>', 'virtual seconds per second', factor, 1)
+    .option('--seed <number>', 'of the simulation', whole(0), 1)
+    .option('--pve <version>', 'version of Proxmox VE')
+    .option('--state <file>', 'keep the cluster in this file between runs')
+    .option('--script <file>', 'what the world does to the cluster, and when')
+    .option('-c, --cluster <name>', 'which cluster, where the folder holds clusters/NAME for several')
+    .addOption(json());
+}
+
+function whole(from: number, to = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < from || value > to) throw new InvalidArgumentError(`It is not a whole number ${to === Number.MAX_SAFE_INTEGER ? `of at least ${from}` : `from ${from} to ${to}`}.`);
+    return value;
+  };
+}
+
+function factor(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 10_000)) throw new InvalidArgumentError('It is not a number above 0, up to 10000.');
+  return value;
+}

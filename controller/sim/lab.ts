@@ -1,0 +1,125 @@
+// In: what a lab should look like, and two functions for its file. Out: that cluster, served until closed.
+// Must never touch a file itself, nor lose what was done in the lab since the last save but for a few seconds.
+import { failure } from '../model/finding.ts';
+import { isObject } from '../model/json.ts';
+import type { ApiTables } from '../pve/api-tables.ts';
+import { LAB_TOKEN, type ClusterSpec, type GuestSpec } from './cluster-spec.ts';
+import { labCertificate, serve, type Certificate } from './server.ts';
+import { Simulation } from './simulation.ts';
+import type { ClusterState } from './state.ts';
+
+export interface LabPlan {
+  readonly nodes: readonly { readonly name: string; readonly address?: string }[];
+  readonly storages: readonly { readonly id: string; readonly shared: boolean }[];
+  readonly bridges: readonly string[];
+  readonly guests: number;
+  readonly port: number;
+  readonly speed: number;
+  readonly seed: number;
+}
+export interface LabWorld {
+  readonly tables: ApiTables;
+  readonly now: () => number;
+  /** The text saved before; undefined when there is none. */
+  readonly load: () => Promise<string | undefined>;
+  readonly save: ((text: string) => Promise<void>) | undefined;
+  /** Called with the running simulation, for stories. */
+  readonly script?: (sim: Simulation) => void;
+  /** Calls every so many milliseconds of real time until stopped. */
+  readonly every: (ms: number, run: () => void) => () => void;
+}
+
+const FORMAT = 'latido.lab-state/v1';
+const SAVE_EVERY_MS = 3000;
+
+interface Saved { readonly certificate: Certificate; readonly version: string; readonly state: ClusterState }
+
+export async function startLab(plan: LabPlan, world: LabWorld) {
+  const text = await world.load();
+  const saved = text === undefined ? undefined : parseSaved(text);
+  const now = world.now();
+  const sim = new Simulation({ seed: plan.seed, tables: world.tables, startMs: now, cluster: saved ? {} : clusterOf(plan) });
+  if (saved) restore(sim, saved.state, now);
+  world.script?.(sim);
+  const certificate = saved?.certificate ?? await labCertificate(new Date(now));
+  const served = await serve(sim, { port: plan.port, speed: plan.speed, certificate });
+  const save = async () => world.save?.(JSON.stringify({ format: FORMAT, version: world.tables.version, certificate, state: sim.state }));
+  let savedAt = served.requests();
+  let saving: Promise<void> | undefined;
+  await save();
+  const stopSaving = world.every(SAVE_EVERY_MS, () => {
+    if (saving || savedAt === served.requests()) return;
+    savedAt = served.requests();
+    // What the disk refuses now it is asked again soon, and at the end the person is told.
+    saving = save().catch(() => undefined).finally(() => (saving = undefined));
+  });
+  let told = 0;
+  return {
+    endpoints: served.endpoints, fingerprint: served.fingerprint, token: `${LAB_TOKEN.id}=${LAB_TOKEN.secret}`, guests: Object.keys(sim.state.guests).length,
+    news: () => {
+      const lines = sim.log.lines().slice(told);
+      told += lines.length;
+      return lines;
+    },
+    requests: served.requests,
+    async close() {
+      stopSaving();
+      await served.close();
+      await saving;
+      await save();
+    },
+  };
+}
+
+const GUEST_GIB = 8;
+
+/** Guests are alike on purpose: what differs between them is what a test of size should not depend on. */
+function clusterOf(plan: LabPlan): ClusterSpec {
+  const nodes = plan.nodes.map((node) => ({ ...node, bridges: plan.bridges.length > 0 ? plan.bridges : ['vmbr0'], memoryBytes: 1024 * 2 ** 30, cores: 64 }));
+  const disk = plan.storages[0]?.id ?? 'local';
+  const guests = Array.from({ length: plan.guests }, (_, at): GuestSpec => {
+    const vmid = 1000 + at;
+    const mac = (0x020000000000 + vmid).toString(16).padStart(12, '0').toUpperCase().match(/../g) ?? [];
+    return {
+      vmid, node: nodes[at % nodes.length]?.name ?? 'pve1', name: `guest-${vmid}`, running: at % 2 === 0,
+      config: { cores: 1, memory: '512', ostype: 'l26', net0: `virtio=${mac.join(':')},bridge=vmbr0`, scsi0: `${disk}:${vmid}/vm-${vmid}-disk-0.raw,size=${GUEST_GIB}G` },
+    };
+  });
+  return {
+    nodes, guests,
+    storages: plan.storages.map((storage) => ({ id: storage.id, shared: storage.shared, options: { path: storage.id === 'local' ? '/var/lib/vz' : `/mnt/${storage.id}` } })),
+  };
+}
+
+function parseSaved(text: string): Saved {
+  const json = parsed(text);
+  if (json?.['format'] !== FORMAT || !isObject(json['state']) || !isObject(json['certificate'])) {
+    throw failure('STATE_UNUSABLE', 'the file of the lab was not written by latido lab', { fix: 'name another file, or remove this one to start afresh' });
+  }
+  return json as unknown as Saved;
+}
+
+function parsed(text: string): { readonly [key: string]: unknown } | undefined {
+  try {
+    const json: unknown = JSON.parse(text);
+    return isObject(json) ? json : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The tasks that ran when the lab ended are gone, as after a power loss of the node they ran on. */
+function restore(sim: Simulation, state: ClusterState, now: number): void {
+  Object.assign(sim.state, state);
+  for (const task of Object.values(sim.state.tasks)) {
+    if (task.endtime !== undefined) continue;
+    task.endtime = Math.floor(now / 1000);
+    task.exitstatus = 'unexpected status';
+  }
+}
+
+/** The version a saved lab was made with: its state has the shapes of that version. */
+export function savedVersion(text: string): string | undefined {
+  const version = parsed(text)?.['version'];
+  return typeof version === 'string' ? version : undefined;
+}
