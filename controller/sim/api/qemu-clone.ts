@@ -36,7 +36,7 @@ export function clone(call: Call): string {
       addToPool(call, pool, newid);
     } catch (error) {
       if (!task.signal.aborted || state.nodes[call.node]?.power === 'on') delete state.guests[String(newid)];
-      throw new Error(`clone failed: ${error instanceof Error ? error.message : String(error)}`);
+      throw new Error(`clone failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
     }
   }));
 }

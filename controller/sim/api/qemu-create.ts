@@ -89,7 +89,7 @@ function fill(call: Call, task: TaskContext, guest: GuestState, options: GuestCo
     Object.assign(config, made.options);
   } catch (error) {
     if (error instanceof DriveError) for (const line of error.log) task.log(line);
-    throw new Error(`unable to create VM ${guest.vmid} - ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(`unable to create VM ${guest.vmid} - ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
   const boot = config.boot ?? defaultBootOrder(config);
   if (boot !== '') config.boot = boot;

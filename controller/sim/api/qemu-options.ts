@@ -108,7 +108,7 @@ export function refuseSkiplock(call: Call): void {
 
 /** Windows gets the machine version it was made with, for it takes a new one for new hardware. */
 export function pinnedMachine(config: GuestConfig, version: string): string | undefined {
-  if (!/^w/.test(String(config.ostype ?? ''))) return undefined;
+  if (!String(config.ostype ?? '').startsWith('w')) return undefined;
   const parts = String(config.machine ?? '').split(',');
   const machine = (parts[0] ?? '').replace(/^type=/, '');
   if (machine !== '' && machine !== 'pc' && machine !== 'q35') return undefined;
