@@ -6,31 +6,33 @@ import { readFileSync } from 'node:fs';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { commandsOf } from './cli/commands.ts';
+import { COMMANDS } from './cli/commands.ts';
 import type { Context, Lab, LabOptions, World } from './cli/context.ts';
 import { interruptible } from './cli/interrupt.ts';
 import { runCli } from './cli/run.ts';
 import { terminalOf } from './cli/terminal.ts';
-import { loadApiTables, tableVersions } from './env/api-tables.ts';
+import { loadApiTables, nearestTables, tableVersions } from './env/api-tables.ts';
 import { realClock } from './env/clock.ts';
 import { createLogger } from './env/log.ts';
 import { packageRoot } from './env/package-root.ts';
 import { createRealEnv } from './env/world.ts';
+import { createRegistry } from './kinds/index.ts';
 import { failure } from './model/finding.ts';
 import { isObject } from './model/json.ts';
+import type { KindsFor } from './reconcile.ts';
 
 // A reader that has seen enough (`latido plan | head`) is no failure.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
 const terminal = terminalOf(process, process.env);
 const context: Context = { terminal, world: realWorld(), interruptible: interruptible(process, terminal) };
-process.exitCode = await runCli(process.argv.slice(2), context, commandsOf(), (process.env['LATIDO_DEBUG'] ?? '') !== '');
+process.exitCode = await runCli(process.argv.slice(2), context, COMMANDS, (process.env['LATIDO_DEBUG'] ?? '') !== '');
 
 function realWorld(): World {
   const about = aboutPackage();
   return {
     clock: realClock, version: about.version, reportTo: about.reportTo,
-    tableVersions: tableVersions(), tables: loadApiTables, readText, writeText,
+    tableVersions: tableVersions(), tables: loadApiTables, kindsFor, readText, writeText,
     async open(cluster, options) {
       const log = createLogger({ clock: realClock, level: process.env['LATIDO_DEBUG'] ? 'debug' : 'warn' });
       const stateDir = options.stateDir ?? join(process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'latido', cluster.ref.name);
@@ -39,6 +41,11 @@ function realWorld(): World {
     },
     lab,
   };
+}
+
+function kindsFor(release: string): ReturnType<KindsFor> {
+  const { tables, note } = nearestTables(release);
+  return { version: tables.version, kinds: createRegistry(tables), ...(note === undefined ? {} : { note }) };
 }
 
 /** The simulator is loaded when it is asked for: a plan of a real cluster starts faster without it. */

@@ -3,6 +3,7 @@ import type { DesiredObject, ClusterSpec } from '../model/desired.ts';
 import type { Clock, Env } from '../model/doors.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { ApiTables } from '../pve/api-tables.ts';
+import type { KindsFor } from '../reconcile.ts';
 import type { FrameSize } from './progress.ts';
 
 export interface Terminal {
@@ -32,6 +33,8 @@ export interface World {
   /** API tables that we carry, in rising order: `7.4` … */
   readonly tableVersions: readonly string[];
   tables(version: string): ApiTables;
+  /** The kinds for a release of Proxmox. Throws Failure. */
+  readonly kindsFor: KindsFor;
   /** Throws Failure. */
   readText(file: string): Promise<string>;
   /** Atomically; throws Failure. */

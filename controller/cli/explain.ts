@@ -1,16 +1,16 @@
 // `latido explain [KIND[.field.path]]`: what a field is, from the schemas and the API's own description of itself.
 import type { Json, JsonObject } from '../model/json.ts';
-import type { ApiTables } from '../pve/api-tables.ts';
 import type { Context, ExitCode } from './context.ts';
 import { explainField, explainKinds, type FieldNote, type KindSchema } from './explain-field.ts';
 import { jsonText, pad, paint, safe, shortenEnd, textWidth, valueText, wrap, type Style } from './terminal-text.ts';
 
 export interface ExplainOptions { readonly json?: boolean; readonly pve?: string }
 
-export function explainCommand(path: string | undefined, options: ExplainOptions, context: Context, kindsFor: (tables: ApiTables) => readonly KindSchema[]): ExitCode {
+export function explainCommand(path: string | undefined, options: ExplainOptions, context: Context): ExitCode {
   const { terminal, world } = context;
-  const tables = world.tables(options.pve ?? world.tableVersions.at(-1) ?? '');
-  const kinds = kindsFor(tables);
+  const version = options.pve ?? world.tableVersions.at(-1) ?? '';
+  const tables = world.tables(version);
+  const kinds: readonly KindSchema[] = [...world.kindsFor(version).kinds.values()];
   if (path === undefined) {
     const notes = explainKinds(kinds);
     terminal.out(options.json ? `${jsonText({ format: 'latido.explain/v1', kinds: notes.map(noteJson) })}\n` : kindsText(notes, terminal.style()));

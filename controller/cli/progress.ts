@@ -98,6 +98,8 @@ export interface ProgressWriter {
   tell(progress: Progress): void;
   /** Called by the caller's ticker, at any rate. */
   tick(nowMs: number): void;
+  /** A line that stays. */
+  note(text: string): void;
   /** Clears what is drawn live; what has ended stays. */
   end(): void;
 }
@@ -126,6 +128,11 @@ export function liveProgress(write: (text: string) => void, size: () => FrameSiz
     tick(nowMs) {
       if (state.startedAt !== undefined && nowMs - drawnAt >= FRAME_MS) draw([], nowMs);
     },
+    note(text) {
+      const above = hanging('', safe(text), size().width);
+      if (drawnAt === Number.NEGATIVE_INFINITY) write(`${above.join('\n')}\n`);
+      else draw(above, drawnAt);
+    },
     end() {
       write(erase());
       drawn = 0;
@@ -142,6 +149,7 @@ export function plainProgress(write: (text: string) => void, total: number): Pro
       if (line !== undefined) write(`${line}\n`);
     },
     tick: () => undefined,
+    note: (text) => write(`${safe(text)}\n`),
     end: () => undefined,
   };
 }

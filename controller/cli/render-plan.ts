@@ -7,8 +7,11 @@ import type { Hold, Risk } from '../model/step.ts';
 import { colorOf, costText, fieldLines, SYMBOLS, type Symbol } from './render-fields.ts';
 import { hanging, paint, safe, valueText, withoutSecrets, type Paint, type Style } from './terminal-text.ts';
 
-/** Text of several lines that ends in a line end; `style.width` columns are kept unless a word is longer. */
-export function renderPlan(plan: Plan, style: Style): string {
+/**
+ * Text of several lines that ends in a line end; `style.width` columns are kept unless a word is longer.
+ * @param next the command that does the plan; null: it is being done, nothing has to be typed
+ */
+export function renderPlan(plan: Plan, style: Style, next: string | null = 'latido apply'): string {
   const cluster = safe(plan.cluster);
   const revision = revisionText(plan.revision);
   const quiet = isInSync(plan) && plan.changes.every((change) => change.hold === undefined && change.steps.length === 0);
@@ -16,7 +19,7 @@ export function renderPlan(plan: Plan, style: Style): string {
     ? [`${paint(style, 'bold', 'No changes.')} ${cluster} is as ${revision} asks.`, ...plan.changes.flatMap((change) => change.notes.flatMap((note) => hanging(`  ${refName(change)}: `, safe(note), style.width)))]
     : [`${paint(style, 'bold', `Plan for ${cluster}`)} at ${revision}`, ...legend(plan, style), ...allChanges(plan, style)];
   lines.push(...warnings(plan.warnings, style));
-  if (!quiet) lines.push('', ...summary(plan, style));
+  if (!quiet) lines.push('', ...summary(plan, style, next));
   return `${lines.map((line) => forTerminal(line, style)).join('\n')}\n`;
 }
 
@@ -145,7 +148,7 @@ function warnings(findings: readonly Finding[], style: Style): readonly string[]
   });
 }
 
-function summary(plan: Plan, style: Style): readonly string[] {
+function summary(plan: Plan, style: Style, next: string | null): readonly string[] {
   const { counts } = plan;
   const steps = plan.changes.reduce((sum, change) => sum + (change.hold ? 0 : change.steps.filter((step) => !step.hold).length), 0);
   const parts = [
@@ -155,8 +158,8 @@ function summary(plan: Plan, style: Style): readonly string[] {
   const approvable = plan.changes.some((change) => change.hold?.approvable === true || change.steps.some((step) => step.hold?.approvable === true));
   const [first = '', ...more] = hanging('', `Plan: ${parts.join(', ')}.${counts.unchanged > 0 ? ` ${counts.unchanged} as asked.` : ''}`, style.width);
   const lines = [first.replace('Plan:', paint(style, 'bold', 'Plan:')), ...more, `Fingerprint: ${safe(plan.fingerprint)}`];
-  if (steps > 0) lines.push(`To do ${steps === 1 ? 'this step' : `these ${steps} steps`}:  latido apply`);
-  if (approvable) lines.push(`With what waits for approval:  latido apply --approve ${safe(plan.fingerprint)}`);
+  if (steps > 0 && next !== null) lines.push(`To do ${steps === 1 ? 'this step' : `these ${steps} steps`}:  ${safe(next)}`);
+  if (approvable && next !== null) lines.push(`With what waits for approval:  ${safe(next)} --approve ${safe(plan.fingerprint)}`);
   if (steps === 0 && !approvable) lines.push('Nothing can be done now; what is held is looked at again in the next plan.');
   return lines;
 }

@@ -11,12 +11,13 @@ import { durationText, hanging, paint, safe, type Style } from './terminal-text.
 // The list is there to act on; a hundred steps behind one failed one are told as a number.
 const LISTED_MAX = 20;
 
-export function renderResult(result: ApplyResult, style: Style, tookMs: number): string {
+/** @param held objects of the plan that are held, whole or in part: not done, and not a failure */
+export function renderResult(result: ApplyResult, style: Style, tookMs: number, held = 0): string {
   const lines: string[] = [];
   for (const { ref, step, findings } of result.failed) lines.push(`${paint(style, 'red', 'failed')}: ${name(ref, step)}`, ...findings.flatMap((finding) => findingLines(finding, style, '  ')));
   lines.push(...listed('unsettled', result.unsettled, style), ...listed('not tried', result.notTried, style));
   if (lines.length > 0) lines.push('');
-  lines.push(`${paint(style, 'bold', result.interrupted ? 'Interrupted:' : isComplete(result) ? 'Applied:' : 'Not all was done:')} ${countsText(result)} in ${durationText(tookMs)}.`, ...rerun(result, style));
+  lines.push(`${paint(style, 'bold', result.interrupted ? 'Interrupted:' : isComplete(result) ? 'Applied:' : 'Not all was done:')} ${countsText(result)} in ${durationText(tookMs)}.${held > 0 ? ` ${held} held, see the plan.` : ''}`, ...rerun(result, style));
   return lines.map((line) => `${line}\n`).join('');
 }
 
