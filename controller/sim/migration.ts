@@ -19,12 +19,12 @@ export interface MigrationPlan {
   readonly bytesPerSecondMax?: number;
 }
 
-/** The target's part of a live migration: `qm start` over ssh, then the tunnel. Recorded 2–6 s and 1–3 s. */
-const REMOTE_START_MS = 4_000;
-const TUNNEL_MS = 1_500;
-/** From the end of the memory copy until the configuration moves, and from then until the task ends. */
-const HANDOVER_MS = 700;
-const FINISH_MS = 3_500;
+/** The target's part of a live migration: `qm start` over ssh, then the tunnel. Recorded 2–6 s and 0.5–3 s. */
+const REMOTE_START_MS = 2_000;
+const TUNNEL_MS = 500;
+/** From the end of the memory copy until the configuration moves, and from then until the task ends (2–4 s). */
+const HANDOVER_MS = 400;
+const FINISH_MS = 2_500;
 /** With mirrored disks the target waits a moment before it runs. */
 const RESUME_MS = 800;
 const OFFLINE_MS = 2_000;

@@ -10,6 +10,7 @@ import { SimLog } from './log.ts';
 import { seededRandom } from './random.ts';
 import { Corosync } from './corosync.ts';
 import { HaDaemons } from './ha/daemons.ts';
+import { startGuestsAtBoot } from './outages.ts';
 import { isProxyUp } from './quorum.ts';
 import { noFaults, type FaultPlan } from './script.ts';
 import type { ClusterState } from './state.ts';
@@ -54,6 +55,7 @@ export class Simulation {
     this.#random = seededRandom(options.seed);
     this.corosync = new Corosync(this);
     this.ha = new HaDaemons(this);
+    startGuestsAtBoot(this);
   }
 
   /** In [0, 1), the same sequence for the same seed. */
@@ -67,11 +69,15 @@ export class Simulation {
     if (!state || state.power === 'off' || state.network === 'down') throw new ConnectionError('unreachable', false, `connect EHOSTUNREACH ${node}:8006`);
     if (!isProxyUp(this.state, node, this.clock.now())) throw new ConnectionError('refused', false, `connect ECONNREFUSED ${node}:8006`);
     const fault = this.faults.onRequest(node, request);
-    if (fault?.do === 'break') throw fault.error;
+    if (fault?.do === 'break') {
+      if (fault.afterMs) await this.clock.sleep(fault.afterMs);
+      throw fault.error;
+    }
     if (fault?.do === 'answer') return fault.response;
     if (fault?.do === 'delay') await this.clock.sleep(fault.ms);
     const bootedAt = state.startedAtMs;
     const response = await answer(this, node, request);
+    if (fault?.do === 'answer-late') await this.clock.sleep(fault.ms);
     const gone = !this.isUp(node) || state.startedAtMs !== bootedAt;
     if (gone || fault?.do === 'lose-answer') throw new ConnectionError('closed', true, 'socket hang up');
     return response;

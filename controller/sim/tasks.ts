@@ -129,7 +129,10 @@ async function perform(sim: Simulation, task: TaskState, context: TaskContext, s
   try {
     // The worker begins after its UPID is known, in the same instant.
     await Promise.resolve();
+    const fault = sim.faults.onTask?.(task);
+    if (fault?.when === 'before') throw new Error(fault.text);
     await work(context);
+    if (fault) throw new Error(fault.text);
     if (signal.aborted) throw signal.reason;
   } catch (error) {
     if (error instanceof PowerLost) return;

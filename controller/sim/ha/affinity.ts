@@ -138,6 +138,8 @@ export interface Placement {
   readonly services: Readonly<Record<string, ServiceStatus>>;
   readonly online: ReadonlySet<string>;
   readonly failback: boolean;
+  /** By node: how many guests run there that are not the manager's; they count as load since Proxmox VE 9.2. */
+  readonly others: Readonly<Record<string, number>>;
 }
 
 /** The node where `sid` should be, or nothing when no online node may have it. */
@@ -193,7 +195,7 @@ function keepTogether(left: Set<string>, together: ReadonlyMap<string, number>):
 }
 
 function leastUsed(left: ReadonlySet<string>, here: string, preference: Preference, placement: Placement): string | undefined {
-  const uses = new Map<string, number>();
+  const uses = new Map<string, number>(Object.entries(placement.others));
   for (const service of Object.values(placement.services)) {
     const { current, target } = usedNodes(service, placement.online);
     for (const node of new Set([current, target])) if (node !== undefined) uses.set(node, (uses.get(node) ?? 0) + 1);

@@ -83,7 +83,7 @@ function isLost(step: Step): boolean {
 function select(step: Step, preference: Preference): string | undefined {
   const { round } = step;
   const online = new Set(Object.keys(round.manager.node_status).filter((node) => round.manager.node_status[node] === 'online'));
-  return selectNode(step.sid, preference, { affinity: round.affinity, services: round.manager.service_status, online, failback: step.resource.failback });
+  return selectNode(step.sid, preference, { affinity: round.affinity, services: round.manager.service_status, online, failback: step.resource.failback, others: round.world.others });
 }
 
 function fromStopped(step: Step): void {

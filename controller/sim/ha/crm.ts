@@ -19,6 +19,8 @@ export interface CrmWorld {
   /** Whether that node's agent lock can be had now. */
   readonly canTakeLock: (node: string) => boolean;
   readonly newUid: () => string;
+  /** By node: running guests that are not HA's, where this version's scheduler counts them. */
+  readonly others: Readonly<Record<string, number>>;
   /** Datacenter option `crs`: `ha-rebalance-on-start`. */
   readonly rebalanceOnStart: boolean;
 }

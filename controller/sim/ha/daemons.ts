@@ -9,6 +9,7 @@ import type { Simulation } from '../simulation.ts';
 import { crmRound, type CrmEffect } from './crm.ts';
 import { EXIT } from './crm-services.ts';
 import { dropLeftoverLock, execute } from './guest-actions.ts';
+import { sidOf } from './intercept.ts';
 import { acquireLock, isStale, LOCK_LIFETIME_MS } from './locks.ts';
 import { activeServices, changeLrmState, newLrm, workerEnded, workersToStart, type LrmView } from './lrm.ts';
 import { haResources, type CrmMemory, type HaResource, type LrmMemory, type LrmMode, type LrmStatus, type LrmWorker } from './state.ts';
@@ -46,6 +47,23 @@ export class HaDaemons {
     for (const node of Object.values(this.#sim.state.nodes)) {
       if (this.#runs(node.name)) this.#arm(node.name);
     }
+  }
+
+  /** When in its period each daemon of the node acts; a seed decides otherwise. For stories that must meet a recording. */
+  setBeat(node: string, beat: { readonly crmMs?: number; readonly lrmMs?: number }): void {
+    const now = this.#sim.clock.now();
+    if (beat.crmMs !== undefined) this.#phaseMs.set(`crm ${node}`, (now + beat.crmMs) % CRM_PERIOD_MS);
+    if (beat.lrmMs !== undefined) this.#phaseMs.set(`lrm ${node}`, (now + beat.lrmMs) % LRM_IDLE_PERIOD_MS);
+  }
+
+  /** Makes the node the master, as if it had been for long: it holds the lock. */
+  seatMaster(node: string): void {
+    const { ha } = this.#sim.state;
+    const nowMs = this.#sim.clock.now();
+    for (const crm of Object.values(ha.crms)) crm.state = 'slave';
+    ha.crms[node] = { state: 'master', lastOnlineMs: {}, idleRounds: 0, lockedMs: nowMs };
+    ha.managerLock = { holder: node, renewedMs: nowMs };
+    this.wake();
   }
 
   /** Queues a line for the master, as `ha-manager crm-command` does. */
@@ -246,12 +264,21 @@ export class HaDaemons {
     const outcome = crmRound({
       nowMs: clock.now(), self: node, ha, online: membersSeenBy(state, node), configured: Object.keys(state.nodes),
       resources: this.#resources(), canTakeLock: (dead) => isStale(ha.agentLocks[dead], clock.now()), newUid: () => this.#newUid(),
-      rebalanceOnStart: this.#rebalanceOnStart(),
+      rebalanceOnStart: this.#rebalanceOnStart(), others: this.#others(),
     }, memory.lastOnlineMs);
     ha.commands = [];
     ha.manager = outcome.manager;
     for (const line of outcome.log) this.#sim.log.write(node, `crm: ${line}`);
     for (const effect of outcome.effects) this.#apply(node, effect);
+  }
+
+  #others(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    if (Number.parseFloat(this.#sim.tables.version) < 9.2) return counts;
+    for (const guest of Object.values(this.#sim.state.guests)) {
+      if (guest.process && !this.#sim.state.ha.manager.service_status[sidOf(guest.type, guest.vmid)]) counts[guest.node] = (counts[guest.node] ?? 0) + 1;
+    }
+    return counts;
   }
 
   #rebalanceOnStart(): boolean {

@@ -1,8 +1,8 @@
 // What an LRM does to the guests on its node: the same start, shutdown and migrate that the API does, as root@pam.
 // In: a worker's command. Out: its exit code, when the guest's own task has ended.
 // Must never report success for what it did not see: it looks at the guest afterwards.
-import type { Call, Params } from '../api/handler.ts';
-import { ROUTES } from '../api/router.ts';
+import type { Params } from '../api/handler.ts';
+import { doInPerson } from '../in-person.ts';
 import type { Simulation } from '../simulation.ts';
 import type { GuestState } from '../state.ts';
 import { touch } from '../guest-config.ts';
@@ -65,23 +65,9 @@ function nameOf(guest: GuestState): string {
   return `${guest.type === 'lxc' ? 'ct' : 'vm'}:${guest.vmid}`;
 }
 
-/** Calls the guest's API method on its node and waits for the task; a refusal only leaves the guest as it was. */
+/** The guest's API method on its node, past the HA manager; a refusal only leaves the guest as it was. */
 async function perform(sim: Simulation, node: string, guest: GuestState, action: string, more: Params): Promise<void> {
-  const path = `/nodes/{node}/${guest.type}/{vmid}/${action}`;
-  const method = sim.tables.method('POST', path);
-  const handler = ROUTES[`POST ${path}`];
-  if (!method || !handler) return sim.log.write(node, `lrm: POST ${path} is not simulated`);
-  const caller = { userid: 'root@pam', isRootTicket: true, can: () => true };
-  const call: Call = markFromHa({
-    sim, state: sim.state, node, via: node, method, params: { node, vmid: guest.vmid, ...more }, caller, version: sim.tables.version, extras: {},
-  });
-  try {
-    const upid = await handler(call);
-    if (typeof upid === 'string') await sim.running.done(upid);
-  } catch (error) {
-    if (error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError) throw error;
-    sim.log.write(node, `lrm: ${error instanceof Error ? error.message.trimEnd() : String(error)}`);
-  }
+  await doInPerson(sim, { node, method: 'POST', path: `/nodes/{node}/${guest.type}/{vmid}/${action}`, params: { vmid: guest.vmid, ...more } }, markFromHa);
 }
 
 /** Starts a guest as the node does at boot. */
