@@ -8,7 +8,7 @@ export interface Difference { readonly at: string; readonly recorded: unknown; r
 /** Numbers (and texts) that tell about hardware, load, sizes on disk or the hour: compared by type only. */
 const figures: ReadonlySet<string> = new Set([
   'time', 'timestamp', 'starttime', 'endtime', 'ctime', 'mtime', 'snaptime', 'next-run', 'pstart', 'pid', 'uptime', 'cpu', 'mem', 'memhost', 'freemem', 'disk', 'used',
-  'used_fraction', 'avail', 'free', 'available', 'idle', 'wait', 'loadavg', 'netin', 'netout', 'diskread', 'diskwrite', 'mhz', 'flags', 'model', 'kversion',
+  'used_fraction', 'avail', 'free', 'available', 'idle', 'wait', 'loadavg', 'netin', 'netout', 'diskread', 'diskwrite', 'mhz', 'flags', 'hvm', 'model', 'kversion',
   'user_hz', 'pressurecpusome', 'pressurecpufull', 'pressureiosome', 'pressureiofull', 'pressurememorysome', 'pressurememoryfull',
   'ssl_fingerprint', 'pve_fp', 'ticket', 'CSRFPreventionToken', 'localtime', 'uid',
 ]);

@@ -10,6 +10,8 @@ export interface Presupposed {
   readonly cluster: ClusterSpec;
   /** What a literal description cannot say, done before the first request. */
   readonly before?: (sim: Simulation) => void | Promise<void>;
+  /** Unix seconds, where the topic began before the first moment that its answers tell. */
+  readonly startedAt?: number;
 }
 
 export function presupposed(topic: Topic, exchanges: readonly Exchange[]): Presupposed {
@@ -18,7 +20,7 @@ export function presupposed(topic: Topic, exchanges: readonly Exchange[]): Presu
 
 const GIB = 2 ** 30;
 const DISK_BYTES = 252 * GIB;
-const nodes: ClusterSpec['nodes'] = ['pve1', 'pve2', 'pve3'].map((name) => ({ name, cores: 2, memoryBytes: 24 * GIB }));
+const nodes: ClusterSpec['nodes'] = ['pve1', 'pve2', 'pve3'].map((name) => ({ name, cores: 2, memoryBytes: 24 * GIB, kvm: false }));
 
 const local: StorageSpec = {
   id: 'local', content: 'vztmpl,backup,iso,rootdir,images,snippets', capacityBytes: DISK_BYTES,
@@ -31,6 +33,13 @@ const shared: StorageSpec = {
     { name: 'iso/tiny.iso', sizeBytes: 2048 },
     { name: 'vztmpl/tiny_1.0_amd64.tar.gz', sizeBytes: 1067412 },
   ],
+};
+/** Folders of an earlier container 302 that could not be removed. */
+const leftBehind = [0, 1].map((index) => ({ name: `302/subvol-302-disk-${index}.subvol`, sizeBytes: 0, vmid: 302, format: 'subvol', content: 'rootdir' }));
+/** Backups of a container that had the number 302 before. */
+const sharedWithBackups: StorageSpec = {
+  ...shared,
+  volumes: [...shared.volumes ?? [], ...leftBehind, ...['17_57_58', '17_58_42'].map((at) => ({ name: `backup/vzdump-lxc-302-2026_11_22-${at}.tar.gz`, sizeBytes: 1085536, vmid: 302, format: 'tar.gz' }))],
 };
 const local2: StorageSpec = { id: 'local2', content: 'images,rootdir', nodes: ['pve1'], capacityBytes: DISK_BYTES, options: { path: '/var/lib/vz2' } };
 
@@ -98,17 +107,22 @@ const forMigration: ClusterSpec = { nodes, storages: [local, shared], guests: [t
 
 const topics: Readonly<Record<Topic, (exchanges: readonly Exchange[]) => Presupposed>> = {
   auth: () => ({ cluster: { nodes, storages: [local], guests: [t1] } }),
-  protocol: (exchanges) => ({ cluster: { nodes, storages: [local], guests: [t1] }, before: withHistory(exchanges) }),
+  protocol: (exchanges) => ({ cluster: { nodes, storages: [local], guests: [t1] }, before: withHistory(exchanges), startedAt: 1795368700 }),
   storage: () => ({
     // No storage.cfg yet: `local` is what Proxmox assumes then, which `priority` shows.
     cluster: { nodes, storages: [{ id: 'local', content: local.content, capacityBytes: DISK_BYTES, options: { ...local.options, priority: 0 } }], guests: [t1] },
   }),
-  qemu: () => ({ cluster: { nodes, storages: [local, shared, local2], guests: [t1], pools: { p1: { ...p1, vms: [4711] } } } }),
-  lxc: () => ({ cluster: settled }),
+  // Its VMs' disks are empty: nothing in them reacts to a shutdown or lets go of a device.
+  qemu: () => ({ cluster: { newGuests: {}, nodes, storages: [local, shared, local2], guests: [t1], pools: { p1: { ...p1, vms: [4711] } } } }),
+  lxc: () => ({ cluster: { ...settled, storages: [local, sharedWithBackups, local2] } }),
   cluster: () => ({
     cluster: settled,
     before: (sim) => {
       Object.assign(sim.state.ha.resources, { 'vm:101': { type: 'vm', state: 'stopped' }, 'vm:102': { type: 'vm', state: 'stopped' } });
+      const asked = { state: 'request_stop', node: 'pve2' } as const;
+      Object.assign(sim.state.ha.manager, {
+        master_node: 'pve2', node_status: { pve1: 'online', pve2: 'online', pve3: 'online' }, service_status: { 'vm:101': { ...asked }, 'vm:102': { ...asked } },
+      });
       Object.assign(sim.state.jobs, {
         'cd9e5a81-3396-4f39-9480-405f9f61422a': { type: 'vzdump', schedule: 'daily', enabled: 1, all: 1, storage: 'nope' },
         '17488e8e-eb71-4000-84e1-d8d68051efb1': { type: 'vzdump', schedule: 'sat,sun 02:00', enabled: 1, storage: 'shared', vmid: '101,102' },
@@ -118,6 +132,8 @@ const topics: Readonly<Record<Topic, (exchanges: readonly Exchange[]) => Presupp
   tasks: (exchanges) => ({
     cluster: { ...settled, guests: [t1, { ...web1b, running: true }, db1, copyOfDb1] },
     before: withHistory(exchanges),
+    // The newest end in the first list; VM 101 was started after it by somebody else.
+    startedAt: 1795370360,
   }),
   ha: () => ({ cluster: settled }),
   migrate: () => ({ cluster: forMigration }),
@@ -137,13 +153,16 @@ function running(guest: GuestSpec): GuestSpec {
 
 /** Lists of tasks show what ended before the topic began; those tasks are presupposed as the lists tell them. */
 function withHistory(exchanges: readonly Exchange[]): (sim: Simulation) => void {
+  // Tasks that start later are the recording's own.
   const first = Math.min(...exchanges.filter(startsTask).map((exchange) => startOf(String(dataOf(exchange.body)))));
   const ended = new Map<string, TaskState>();
   for (const exchange of exchanges) for (const task of endedTasks(exchange)) if (task.starttime < first) ended.set(task.upid, task);
   for (const exchange of exchanges) addLog(exchange, ended);
   const inOrder = [...ended.values()].sort((a, b) => a.starttime - b.starttime || a.pid - b.pid);
   return (sim) => {
-    for (const task of inOrder) sim.state.tasks[task.upid] = task;
+    const isPast = (task: TaskState): boolean => task.starttime * 1000 <= sim.clock.now();
+    for (const task of inOrder.filter(isPast)) sim.state.tasks[task.upid] = task;
+    for (const task of inOrder.filter((one) => !isPast(one))) sim.clock.at(task.starttime * 1000, () => void (sim.state.tasks[task.upid] = task));
   };
 }
 

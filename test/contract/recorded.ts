@@ -45,9 +45,9 @@ function inTime(exchanges: readonly Exchange[]): readonly Exchange[] {
   return timed.sort((a, b) => a.at - b.at).map(({ exchange }) => exchange);
 }
 
-/** The operation that `X-task-status` and `X-task-log` belong to, or the exchange's own id. */
+/** What `007-X`, `008-X-task-status` and `009-X-task-log` have in common. */
 export function operationOf(id: string): string {
-  return id.replace(/-task-(status|log)$/, '');
+  return id.replace(/-task-(status|log)$/, '').replace(/\/\d+-/, '/');
 }
 
 /** Unix seconds at which the request was made, as far as its answer tells: a new task's start, or the newest HA heartbeat it shows. */

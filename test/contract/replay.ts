@@ -21,12 +21,11 @@ interface Run {
   readonly values: GeneratedValues;
   readonly tokens: Map<string, string>;
   readonly unmodelled: Set<string>;
-  readonly startedAt: number;
   secrets: Secrets;
 }
 
-/** The hour of the recording, so that dates read alike. */
-const START_MS = Date.UTC(2026, 10, 22, 17, 0, 0);
+/** Used where no answer of a topic tells when it was recorded. */
+const SOME_HOUR = Date.UTC(2026, 10, 22, 17) / 1000;
 /** No task of the recording took longer. */
 const TASK_LIMIT_S = 900;
 
@@ -38,11 +37,11 @@ function tablesOf92(): ApiTables {
 
 export async function replay(topic: Topic): Promise<readonly Replayed[]> {
   const exchanges = recordedExchanges(topic);
-  const { cluster, before } = presupposed(topic, exchanges);
-  const sim = new Simulation({ seed: 1, tables: tablesOf92(), startMs: START_MS, cluster });
+  const { cluster, before, startedAt } = presupposed(topic, exchanges);
+  const firstAt = startedAt ?? exchanges.map(recordedAt).find((at) => at !== undefined) ?? SOME_HOUR;
+  const sim = new Simulation({ seed: 1, tables: tablesOf92(), startMs: firstAt * 1000, cluster });
   const tokens = new Map<string, string>();
-  const startedAt = exchanges.map(recordedAt).find((at) => at !== undefined) ?? 0;
-  const run: Run = { sim, values: new GeneratedValues(), tokens, unmodelled: new Set(), startedAt, secrets: await secretsOf(sim, tokens) };
+  const run: Run = { sim, values: new GeneratedValues(), tokens, unmodelled: new Set(), secrets: await secretsOf(sim, tokens) };
   await sim.clock.run(Promise.resolve(before?.(sim)));
   const replayed: Replayed[] = [];
   for (const exchange of exchanges) replayed.push(await replayOne(run, exchange));
@@ -92,11 +91,9 @@ function statusOf(body: Json): string | undefined {
   return data !== null && typeof data === 'object' && !Array.isArray(data) ? String((data as { readonly status?: Json }).status) : undefined;
 }
 
-/** Moves on to the recorded moment, counted from the topic's first known one; never back. */
+/** Moves on to the recorded moment; never back. */
 async function passTime(run: Run, exchange: Exchange): Promise<void> {
-  const at = recordedAt(exchange);
-  const target = at === undefined ? 0 : START_MS + (at - run.startedAt) * 1000;
-  const wait = target - run.sim.clock.now();
+  const wait = (recordedAt(exchange) ?? 0) * 1000 - run.sim.clock.now();
   if (wait > 0) await run.sim.clock.advance(wait);
 }
 
@@ -107,6 +104,11 @@ function isUnmodelled(response: HttpResponse): boolean {
 /** Lists of what happened before the recording began: only what an entry looks like can be compared. */
 function showsHistory(exchange: Exchange): boolean {
   return exchange.path === '/cluster/log' || exchange.path.endsWith('/rrddata');
+}
+
+/** How many tasks there ever were is more than the recording shows. */
+function countsHistory(exchange: Exchange, { at, recorded, simulated }: Difference): boolean {
+  return at === '.total' && exchange.path.endsWith('/tasks') && typeof recorded === typeof simulated;
 }
 
 function compare(run: Run, exchange: Exchange, response: HttpResponse): readonly Difference[] {
@@ -122,15 +124,16 @@ function compareBodies(run: Run, exchange: Exchange, response: HttpResponse): re
   const body = parsed(response.body);
   if (exchange.body === null) return compareRaw(exchange, response);
   if (body === undefined) return [{ at: 'body', recorded: exchange.body, simulated: response.body }];
-  if (!showsHistory(exchange)) return differences(exchange.body, body, run.values);
+  if (!showsHistory(exchange)) return differences(exchange.body, body, run.values).filter((found) => !countsHistory(exchange, found));
   const known = shapesOf(dataOf(exchange.body) ?? null);
   const strange = [...shapesOf(dataOf(body) ?? null)].filter((shape) => !known.has(shape));
   return strange.map((shape) => ({ at: 'shape', recorded: [...known], simulated: shape }));
 }
 
-/** Texts that are not JSON. A web page or a picture is compared by being there. */
+/** Texts that are not JSON. A web page is compared by being there; of the picture nothing was recorded. */
 function compareRaw(exchange: Exchange, response: HttpResponse): readonly Difference[] {
-  if (/^(text\/html|image\/)/.test(exchange.headers['Content-Type'] ?? '')) return response.body === '' ? [{ at: 'body', recorded: 'a page', simulated: '' }] : [];
+  if (exchange.headers['Content-Type'] === 'image/png') return [];
+  if (exchange.headers['Content-Type']?.startsWith('text/html')) return response.body === '' ? [{ at: 'body', recorded: 'a page', simulated: '' }] : [];
   const text = exchange.bodyRaw ?? '';
   return text === response.body ? [] : [{ at: 'body', recorded: text, simulated: response.body }];
 }

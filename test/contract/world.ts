@@ -1,4 +1,5 @@
 // In: the id of a recorded exchange. Out: what happened to the cluster just before it besides requests, and who was asked.
+import { withGuestLock } from '../../controller/sim/guests.ts';
 import type { Simulation } from '../../controller/sim/simulation.ts';
 
 export type WorldEvent = (sim: Simulation) => void | Promise<void>;
@@ -16,4 +17,20 @@ export function worldBefore(id: string): World {
   return before[id] ?? nothing;
 }
 
-const before: Readonly<Record<string, World>> = {};
+const before: Readonly<Record<string, World>> = {
+  // Somebody else's operation on VM 101 held its lock until the last stop had begun to wait.
+  'tasks/019-long-task': { events: [(sim) => holdLock(sim, 'pve2', 101)] },
+  'tasks/033-stop-vm': { events: [(sim) => void sim.clock.after(RELEASED_AFTER_MS, () => releaseLock(sim))] },
+};
+
+const RELEASED_AFTER_MS = 2000;
+const released = new WeakMap<Simulation, () => void>();
+
+function holdLock(sim: Simulation, node: string, vmid: number): void {
+  const until = new Promise<void>((resolve) => released.set(sim, resolve));
+  void withGuestLock(sim, 'qemu', node, vmid, () => until);
+}
+
+function releaseLock(sim: Simulation): void {
+  released.get(sim)?.();
+}

@@ -1,4 +1,4 @@
-// How the outcome of a call becomes a response (owner: S2): json, and extjs that always answers 200.
+// How the outcome of a call becomes a response (owner: S2): json, extjs that always answers 200, and html for people.
 import type { HttpResponse } from '../../model/doors.ts';
 import type { Json } from '../../model/json.ts';
 import type { ApiError } from './handler.ts';
@@ -10,7 +10,19 @@ export type Outcome =
 const JSON_TYPE = 'application/json;charset=UTF-8';
 
 export function format(kind: string, outcome: Outcome): HttpResponse {
-  return kind === 'extjs' ? extjs(outcome) : json(outcome);
+  switch (kind) {
+    case 'extjs': return extjs(outcome);
+    case 'html': return outcome.ok ? page(outcome.data ?? null) : json(outcome);
+    // A picture is answered by graphs only; of anything else its type is all there is.
+    case 'png': return outcome.ok ? { status: 200, reason: 'OK', headers: headersOf(200, 'image/png'), body: '' } : json(outcome);
+    default: return json(outcome);
+  }
+}
+
+/** The data as a page to look at. */
+function page(data: Json): HttpResponse {
+  const text = JSON.stringify({ data }, null, 3).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+  return { status: 200, reason: 'OK', headers: headersOf(200, 'text/html;charset=UTF-8'), body: `<!DOCTYPE html>\n<html lang="en">\n  <head><meta charset="utf-8"><title>Proxmox VE API</title></head>\n  <body><pre>${text}</pre></body>\n</html>\n` };
 }
 
 /** Proxmox's headers; a refusal closes the connection. */

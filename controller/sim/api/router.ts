@@ -24,7 +24,7 @@ import { routes as qemu } from './qemu.ts';
 import { parametersOf, ProtocolError, type RawParams } from './request-body.ts';
 import { routes as storage } from './storage.ts';
 import { routes as tasks } from './tasks.ts';
-import { routes as version } from './version.ts';
+import { rootIndex, routes as version } from './version.ts';
 
 export const ROUTES: Routes = { ...version, ...access, ...cluster, ...storage, ...pools, ...tasks, ...nodes, ...backup, ...ha, ...qemu, ...lxc, ...migrate };
 
@@ -68,6 +68,7 @@ function decodePath(path: string): string {
 }
 
 async function dispatch(sim: Simulation, via: string, verb: string, address: Address, params: RawParams, caller: Caller): Promise<HttpResponse> {
+  if (verb === 'GET' && address.path === '/') return format(address.format, { ok: true, data: rootIndex(), extras: {} });
   const match = sim.tables.match(verb, address.path);
   if (!match) throw new ApiError(501, `Method '${verb} ${address.path}' not implemented`);
   const { method, pathParams } = match;

@@ -42,12 +42,17 @@ function isWanted(call: Call, volume: VolumeState): boolean {
 }
 
 function listed(storage: StorageState, volume: VolumeState): Json {
-  const more: JsonObject = isImage(volume) ? { ...(isFileBased(storage) ? { used: usedOf(storage, volume), parent: parentOf(volume) } : volume.parent === undefined ? {} : { parent: volume.parent }) }
-    : volume.content === 'backup' ? { subtype: /vzdump-(qemu|lxc|openvz)-/.exec(volume.name)?.[1] ?? 'qemu' } : {};
   return {
     volid: `${storage.id}:${volume.name}`, content: volume.content, format: volume.format, size: volume.sizeBytes, ctime: volume.ctime,
-    ...(volume.vmid === undefined ? {} : { vmid: volume.vmid }), ...attributesOf(volume), ...more,
+    ...(volume.vmid === undefined ? {} : { vmid: volume.vmid }), ...attributesOf(volume), ...detailsOf(storage, volume),
   };
+}
+
+function detailsOf(storage: StorageState, volume: VolumeState): JsonObject {
+  if (volume.content === 'backup') return { subtype: /vzdump-(qemu|lxc|openvz)-/.exec(volume.name)?.[1] ?? 'qemu' };
+  if (!isImage(volume)) return {};
+  if (isFileBased(storage)) return { used: usedOf(storage, volume), parent: parentOf(volume) };
+  return volume.parent === undefined ? {} : { parent: volume.parent };
 }
 
 function isImage(volume: VolumeState): boolean {

@@ -40,7 +40,7 @@ function clusterTasks(call: Call): Json {
   const told = new Map<string, number>();
   return newestFirst(call).filter((task) => {
     const count = told.get(task.node) ?? 0;
-    if (task.endtime !== undefined) told.set(task.node, count + 1);
+    told.set(task.node, count + 1);
     return (task.endtime === undefined || count < TOLD_PER_NODE) && maySee(call, task);
   }).map((task) => {
     const { upid, node, starttime, type, id, user, endtime, exitstatus, pid } = task;
