@@ -106,7 +106,7 @@ function newTask(owner: TaskOwner, type: string, id: string): TaskState {
   const pstart = Math.floor((nowMs - (state?.startedAtMs ?? nowMs)) / 10) + 30_000;
   const starttime = Math.floor(nowMs / 1000);
   const who = tokenid === undefined ? user : `${user}!${tokenid}`;
-  const upid = `UPID:${node}:${hex(pid)}:${hex(pstart)}:${hex(starttime)}:${type}:${id.replaceAll(/[^A-Za-z0-9.@_/-]/g, (one) => `\\x${one.charCodeAt(0).toString(16)}`)}:${who}:`;
+  const upid = `UPID:${node}:${hex(pid)}:${hex(pstart)}:${hex(starttime)}:${type}:${id.replaceAll(/[:\s]/g, (one) => `\\x${one.charCodeAt(0).toString(16)}`)}:${who}:`;
   return { upid, node, pid, pstart, starttime, type, id, user, ...(tokenid === undefined ? {} : { tokenid }), log: [] };
 }
 

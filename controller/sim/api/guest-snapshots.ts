@@ -3,6 +3,7 @@ import type { Json, JsonObject } from '../../model/json.ts';
 import { digestOf, snapshotConfig, touch } from '../guest-config.ts';
 import { isCdrom, isDrive, volumeIn } from '../drives.ts';
 import { checkLock, guestOf, loadGuest, numberIn, withGuestLock } from '../guests.ts';
+import { randomUuid } from '../random.ts';
 import type { Simulation } from '../simulation.ts';
 import type { GuestConfig, GuestState, GuestType } from '../state.ts';
 import { startTask, type TaskContext } from '../tasks.ts';
@@ -168,7 +169,9 @@ function rollback(call: Call, type: GuestType): string {
     touch(guest);
     await context.sleep(call.sim.timings.snapshotMs);
     const unused = Object.fromEntries(Object.entries(guest.config).filter(([key]) => /^unused\d+$/.test(key)));
-    guest.config = { ...snapshot.config, ...unused, ...(snapshot.description === undefined ? {} : { description: snapshot.description }), parent: name };
+    guest.config = { ...snapshot.config, ...unused, parent: name };
+    // The guest must notice that time went backwards.
+    if (guest.config.vmgenid !== undefined && snapshot.vmstate === undefined) guest.config.vmgenid = randomUuid(() => call.sim.random());
     guest.pending = {};
     guest.pendingDelete = {};
     if (snapshot.vmstate !== undefined || flag(call, 'start')) guest.process = { pid: call.state.nodes[guest.node]!.nextPid++, startedAtMs: call.sim.clock.now(), qmpStatus: 'running' };

@@ -8,6 +8,7 @@ import { startTask, type TaskContext } from '../tasks.ts';
 import { allocate } from '../volumes.ts';
 import { flag, number, text, type Call } from './handler.ts';
 import { refuseSkiplock } from './qemu-options.ts';
+import { applyPending } from './qemu-pending.ts';
 import { boot, startVm } from './qemu-start.ts';
 
 /** How long a shutdown waits without a timeout of its own. */
@@ -134,9 +135,10 @@ export function resume(call: Call): string {
   return task(call, 'qmresume', (context) => locked(call, context, (vm) => setPaused(vm, 'running')));
 }
 
-/** The process is gone; what waited for the next start stays pending, as it does until that start. */
+/** The process is gone, and with it what kept changes pending: Proxmox applies them after an orderly stop. */
 export function turnOff(sim: Simulation, guest: GuestState): void {
   delete guest.process;
+  applyPending(sim, guest);
   sim.log.write(guest.node, `VM ${guest.vmid} is off`);
 }
 
