@@ -13,7 +13,11 @@ import type { Now } from '../safety/conditions.ts';
 const FRESH_MS = 1_500;
 const PATHS = [BULK.resources, BULK.status, BULK.haStatus, BULK.haResources, BULK.tasks, BULK.managerStatus] as const;
 
-export interface Looker { look(conditions: readonly Condition[]): Promise<Now> }
+export interface Looker {
+  look(conditions: readonly Condition[]): Promise<Now>;
+  /** After an effect of ours what was seen before it says nothing any more. */
+  forget(): void;
+}
 
 export function createLooker(env: Env, version: string): Looker {
   let last: { readonly at: number; readonly now: Promise<Now> } | undefined;
@@ -23,6 +27,7 @@ export function createLooker(env: Env, version: string): Looker {
     return last.now;
   };
   return {
+    forget: () => { last = undefined; },
     look: async (conditions) => {
       let now = await bulk();
       for (const vmid of new Set(conditions.flatMap((condition) => ('vmid' in condition && condition.is !== 'vmid-free' ? [condition.vmid] : [])))) now = await lookAt(env, vmid, now);

@@ -48,6 +48,7 @@ async function act(world: StepWorld, ref: Ref, step: PlannedStep, action: Extrac
   if ('finding' in params) return failed(ref, step, 'GUARD_UNMET', params.finding, 'nothing was done; plan again');
   await journal.write({ event: 'started', at: env.clock.now(), plan: world.plan, step: step.id, title: step.title, method: action.method, path: action.path, ...(action.node ? { node: action.node } : {}), ...vmidOf(step) });
   const end = await send(world, ref, step, action, params.params);
+  world.looker.forget();
   await journal.write({ event: 'finished', at: env.clock.now(), step: step.id, result: end.end, ...(end.end === 'unsettled' ? { why: end.why } : {}) });
   if (action.digest) await rememberDigest(world, action.digest.path, action.node);
   return end;
@@ -89,7 +90,10 @@ async function wait(world: StepWorld, ref: Ref, step: PlannedStep, action: Extra
   const deadline = clock.now() + step.timeoutMs;
   for (;;) {
     const why = unmet(action.until, await world.looker.look([action.until]));
-    if (why === undefined) return { end: 'done' };
+    if (why === undefined) {
+      world.looker.forget();
+      return { end: 'done' };
+    }
     if (world.signal?.aborted) return { end: 'unsettled', why: `interrupted while waiting: ${why}` };
     if (clock.now() >= deadline) return failed(ref, step, 'STEP_TIMEOUT', `${step.title}: after ${Math.round(step.timeoutMs / 1000)} s ${why}`, 'the next plan looks again');
     world.onProgress(undefined, why);

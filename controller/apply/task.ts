@@ -65,7 +65,7 @@ async function readStatus(env: Env, path: string, upid: string): Promise<{ reado
 
 async function endOf(env: Env, path: string, upid: string, exit: string): Promise<TaskEnd> {
   if (exit === 'OK') return { end: 'ok' };
-  if (/^WARNINGS: /.test(exit)) return { end: 'ok', warning: exit };
+  if (exit.startsWith('WARNINGS: ')) return { end: 'ok', warning: exit };
   return { end: 'failed', why: exit, log: (await readLog(env, path, upid)).slice(-LOG_LINES) };
 }
 

@@ -42,6 +42,8 @@ export interface ResourceKind<Spec = unknown, Live = unknown> {
   steps(change: Change<Spec, Live>, context: KindContext): Steps;
   /** Paths below `spec` that this object sets, for the memory. */
   fields(object: DesiredObject<Spec>): readonly string[];
+  /** Among its kind lower ones are planned first: what has no choice takes its place before what has one. */
+  turn?(object: DesiredObject<Spec>): number;
   /** Objects whose deletion can never be asked for (Cluster, Node): prune passes them by. */
   readonly neverPruned?: boolean;
   /** Others may name an object of this kind that no manifest defines: it may exist in the cluster, which `liveFindings` of the namer checks. */

@@ -11,7 +11,8 @@ export interface Ordered { readonly change: Change; readonly before: readonly Re
 export function orderChanges(changes: readonly Change[], kinds: Registry, desired: Desired): readonly Ordered[] {
   const ranks = new Map([...kinds.keys()].map((kind, index) => [kind, index]));
   const rank = (change: Change) => ranks.get(change.ref.kind) ?? kinds.size;
-  const byRank = (a: Change, b: Change) => rank(a) - rank(b) || compareText(a.ref.name, b.ref.name);
+  const turn = (change: Change) => (change.verb === 'create' && change.subject.desired ? kinds.get(change.ref.kind)?.turn?.(change.subject.desired) ?? 0 : 0);
+  const byRank = (a: Change, b: Change) => rank(a) - rank(b) || turn(a) - turn(b) || compareText(a.ref.name, b.ref.name);
   const building = changes.filter((change) => change.verb !== 'delete').sort(byRank);
   const removing = changes.filter((change) => change.verb === 'delete').sort((a, b) => byRank(b, a));
   return [

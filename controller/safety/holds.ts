@@ -24,6 +24,8 @@ export function notOurs(change: Change, policy: Policy): Hold | undefined {
     return { code: 'NOT_OWNED', reason: 'it does not carry our mark: latido did not make it', approvable: false };
   }
   if (change.verb !== 'adopt') return undefined;
+  const name = change.fields.find((field) => field.path === 'config.name' || field.path === 'config.hostname');
+  if (name) return { code: 'NOT_OWNED', reason: `${change.subject.id} is in use by '${String(name.from)}', which latido did not make`, approvable: true };
   if (policy.adopt === 'never') return { code: 'ADOPT_POLICY', reason: 'it exists and latido did not make it; policy.adopt is never', approvable: false };
   if (policy.adopt === 'confirm') return { code: 'ADOPT_POLICY', reason: 'it exists and latido did not make it; taking it over needs an approval', approvable: true };
   return undefined;

@@ -9,6 +9,7 @@ import { printSize } from '../../pve/sizes.ts';
 import { guestPath } from './live.ts';
 import type { GuestLive } from './live.ts';
 import { volumes } from './migration.ts';
+import type { Volume } from './migration.ts';
 import { splitTags } from './ops.ts';
 import type { GuestSpec } from './spec.ts';
 import { haRemoveStep, scopeOf, shutdownStep } from './steps.ts';
@@ -20,7 +21,7 @@ const DELETE_TIMEOUT = 30 * 60_000;
 
 export function deleteFields(type: GuestType, live: GuestLive, destroy: boolean): readonly FieldChange[] {
   const kept = volumes(type, live).filter((volume) => !volume.cdrom);
-  return kept.map((volume) => ({ path: `config.${volume.slot}`, from: `${volume.volume} (${printSize(volume.bytes)})`, to: destroy ? undefined : 'kept', effect: 'live' as const, note: destroy ? 'the volume is destroyed' : 'the volume is kept' }));
+  return kept.map((volume) => ({ path: `config.${volume.slot}`, from: named(volume), to: destroy ? undefined : 'kept', effect: 'live' as const, note: destroy ? 'the volume is destroyed' : 'the volume is kept' }));
 }
 
 export function deleteSteps(tables: ApiTables, type: GuestType, change: Change<GuestSpec, GuestLive>, context: KindContext): Steps {
@@ -35,15 +36,18 @@ export function deleteSteps(tables: ApiTables, type: GuestType, change: Change<G
       ...(live.guest.status === 'stopped' ? [] : [shutdownStep(scope, node)]),
       destroy ? destroyStep(scope, live) : releaseStep(scope, live, context.mark),
     ],
-    fields: deleteFields(type, live, destroy),
     notes: destroy ? [] : ['its manifest never said `reclaim: delete`, so it is stopped and released, and its disks stay'],
   };
+}
+
+function named(volume: Volume): string {
+  return volume.bytes > 0 ? `${volume.volume} (${printSize(volume.bytes)})` : volume.volume;
 }
 
 function destroyStep(scope: Scope, live: GuestLive): Step {
   const { node, vmid } = live.guest;
   const doomed = volumes(scope.type, live).filter((volume) => !volume.cdrom);
-  const text = doomed.map((volume) => `${volume.volume} (${printSize(volume.bytes)})`).join(', ');
+  const text = doomed.map(named).join(', ');
   const isProtected = Number(live.config.protection ?? 0) === 1;
   return {
     title: `destroy it${doomed.length > 0 ? ` and its volumes ${text}` : ''}`,

@@ -12,9 +12,10 @@ import { nearest } from '../../model/nearest.ts';
 import type { ApiTables } from '../../pve/api-tables.ts';
 import { paramOf } from '../../pve/api-tables.ts';
 import { checkValue } from '../../pve/check.ts';
+import { optionFindings as invalidParts } from '../../pve/option-findings.ts';
 import { templateOf } from './create.ts';
 import { hasFixedSize, isDiskSlot, parseDesiredDisk, printDisk } from './disks.ts';
-import { CREATE_ONLY_OPTIONS, createOnlyValue, requestValue, rootOnly } from './options.ts';
+import { CREATE_ONLY_OPTIONS, rootOnly } from './options.ts';
 import { nameOption, READONLY_OPTIONS } from './ops.ts';
 import { allowedNodes } from './placement.ts';
 import type { GuestSpec } from './spec.ts';
@@ -56,10 +57,8 @@ function optionFindings(tables: ApiTables, type: GuestType, object: DesiredObjec
   if (/^unused\d+$/.test(option)) return [found('OPTION_READONLY', path, `'${option}' is where Proxmox keeps detached volumes`, 'attach the volume: write its slot with `file:`')];
   if (isDiskSlot(type, option)) return diskFindings(tables, type, object, option, value);
   if (value === null) return [found('OPTION_INVALID', path, `${option} has no value`, 'write a value, or remove the line')];
-  const text = CREATE_ONLY_OPTIONS.has(option) ? createOnlyValue(value) : requestValue(tables, type, option, value, undefined);
-  const complaint = checkValue(param, text, option, tables.version);
   return [
-    ...(complaint ? [found('OPTION_INVALID', path, `${option}: ${oneLine(complaint)}`, fixOf(param.enum, text))] : []),
+    ...invalidOption(tables, type, option, value, path, found),
     ...(option === 'password' || option === 'cipassword' ? [found('OPTION_INVALID', path, `${option} stands in clear in Git`, 'use ssh keys (ssh-public-keys, sshkeys) instead', 'warning')] : []),
     ...rootFindings(tables, type, option, value, found, path),
   ];
@@ -89,27 +88,19 @@ function diskFindings(tables: ApiTables, type: GuestType, object: DesiredObject<
   const param = method && paramOf(method, slot);
   if (!param) return [];
   const file = disk.type === 'given' ? disk.file : disk.type === 'cloudinit' ? `${disk.storages[0]}:cloudinit` : `${disk.storages[0]}:1`;
-  const complaint = checkValue(param, printDisk(file, disk.options), slot, tables.version);
   const clones = object.spec.source?.template !== undefined || object.spec.source?.backup !== undefined;
   return [
-    ...(complaint ? [found('OPTION_INVALID', path, `${slot}: ${oneLine(complaint)}`, keyFix(param.format, disk.options))] : []),
+    ...invalidOption(tables, type, slot, printDisk(file, disk.options), path, found),
     ...(disk.type === 'volume' && disk.bytes === undefined && !hasFixedSize(slot) && !clones && object.spec.source?.image === undefined
       ? [found('OPTION_INVALID', path, `${slot} has no size`, 'write `size: 20G`')] : []),
     ...(isObject(value) && disk.type === 'given' ? rootFindings(tables, type, slot, printDisk(disk.file, disk.options), found, path) : typeof value === 'string' ? rootFindings(tables, type, slot, value, found, path) : []),
   ];
 }
 
-function keyFix(format: unknown, options: Readonly<Record<string, string>>): string | undefined {
-  if (!isObject(format)) return undefined;
-  const unknown = Object.keys(options).find((key) => format[key] === undefined);
-  const guess = unknown === undefined ? undefined : nearest(unknown, Object.keys(format));
-  return unknown === undefined ? undefined : guess ? `'${unknown}' is not a key here; did you mean '${guess}'?` : `remove '${unknown}'`;
-}
-
-function fixOf(allowed: readonly string[] | undefined, text: string): string | undefined {
-  if (!allowed) return undefined;
-  const guess = nearest(text, allowed);
-  return guess ? `did you mean '${guess}'?` : `one of ${allowed.join(', ')}`;
+/** Proxmox's own texts, one finding per key, each at the key's own place where it has one. */
+function invalidOption(tables: ApiTables, type: GuestType, option: string, value: Json, path: string, found: Found): readonly Finding[] {
+  return invalidParts(tables, type, option, CREATE_ONLY_OPTIONS.has(option) && typeof value === 'boolean' ? Number(value) : value).map(({ key, text, nearest: guess }) =>
+    found('OPTION_INVALID', key === undefined ? path : `${path}.${key}`, `${option}${key === undefined ? '' : `.${key}`}: ${oneLine(text)}`, guess === undefined ? undefined : `did you mean '${guess}'?`));
 }
 
 function oneLine(text: string): string {

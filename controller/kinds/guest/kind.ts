@@ -31,6 +31,7 @@ export function guestKind(tables: ApiTables, type: GuestType): ResourceKind<Gues
     liveFindings: (object, context) => guestLiveFindings(type, object, context),
     requires: (object, desired) => requiresOf(tables, type, object, desired),
     refersTo: ['Storage', 'Pool', ...(Number(tables.version) < RULES_SINCE ? ['HAGroup'] : [])],
+    turn: (object) => choices(type, object),
     marked: (facts, mark) => [...facts.guests.values()].filter((guest) => guest.type === type && guest.tags.includes(mark))
       .map((guest) => ({ ref: { kind, name: guest.name || sidOf(type, guest.vmid) }, id: String(guest.vmid) })),
     reads: (subject, facts, desired) => readsOf(type, subject, facts, desired),
@@ -48,6 +49,14 @@ export function guestKind(tables: ApiTables, type: GuestType): ResourceKind<Gues
       ...(object.spec.ha ? ['ha'] : []), ...(object.spec.reclaim === 'delete' ? [RECLAIM_DELETE] : []),
     ],
   };
+}
+
+/** How much choice of storage it leaves: 0 when each disk has one place only. */
+function choices(type: GuestType, { spec }: DesiredObject<GuestSpec>): number {
+  return Object.entries(spec.config ?? {}).filter(([option]) => isDiskSlot(type, option)).reduce((sum, [, value]) => {
+    const disk = parseDesiredDisk(type, value);
+    return sum + ('problem' in disk || disk.type === 'given' ? 0 : disk.storages.length - 1);
+  }, 0);
 }
 
 function diffGuest(tables: ApiTables, type: GuestType, subject: Subject<GuestSpec>, live: GuestLive, context: KindContext): readonly FieldChange[] {

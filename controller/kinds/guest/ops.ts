@@ -114,7 +114,7 @@ function powerOps(spec: GuestSpec, live: GuestLive): readonly Op[] {
 function restartOps(subject: Subject<GuestSpec>, live: GuestLive, ops: readonly Op[], running: boolean, context: KindContext): readonly Op[] {
   if (!running || ops.some((op) => op.op === 'power')) return [];
   const owned = new Set([...Object.keys(subject.desired?.spec.config ?? {}), ...(subject.memory?.fields ?? []).map((path) => path.replace(/^config\./, ''))]);
-  const fresh = ops.flatMap((op) => ('effect' in op && (op.effect === 'restart' || op.effect === 'stop-start') ? ['option' in op ? op.option : op.slot] : []));
+  const fresh = ops.flatMap((op) => ('effect' in op && op.effect === 'restart' ? ['option' in op ? op.option : op.slot] : []));
   const options = [...new Set([...live.pending.filter((option) => owned.has(option)), ...fresh])].sort();
   if (options.length === 0) return [];
   return [mayRestart(context) ? { op: 'restart', options } : { op: 'waits', options }];

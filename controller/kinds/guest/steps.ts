@@ -70,9 +70,15 @@ export function stepsOf(scope: Scope, ops: readonly Op[], live: GuestLive, conte
 
 /** One write for all options; what only root may set stands apart, so that it does not take the rest with it. */
 function configSteps(scope: Scope, ops: readonly Op[], node: string, digest: string | undefined): readonly Step[] {
-  const plain = ops.filter((op) => (op.op === 'set' && !op.rootOnly) || op.op === 'unset' || op.op === 'attach' || (op.op === 'detach' && !(op.destroy && scope.type === 'qemu')));
-  const root = ops.filter((op) => op.op === 'set' && op.rootOnly);
+  const now = ops.filter((op) => !needsStop(op));
+  const plain = now.filter((op) => (op.op === 'set' && !op.rootOnly) || op.op === 'unset' || op.op === 'attach' || (op.op === 'detach' && !(op.destroy && scope.type === 'qemu')));
+  const root = now.filter((op) => op.op === 'set' && op.rootOnly);
   return [plain, root].flatMap((group) => (group.length === 0 ? [] : [configStep(scope, group, node, digest)]));
+}
+
+/** Proxmox makes it only while the guest is stopped; it stays held until somebody stops the guest. */
+function needsStop(op: Op): boolean {
+  return 'effect' in op && op.effect === 'stop-start';
 }
 
 function configStep(scope: Scope, group: readonly Op[], node: string, digest: string | undefined): Step {
@@ -228,6 +234,7 @@ function post(scope: Scope, node: string, command: string, params: JsonObject, t
 
 /** Refusals are steps that are held: the plan names them, nothing ever does them. */
 function heldStep(op: Op, scope: Scope, node: string): readonly Step[] {
+  if (needsStop(op)) return [held(`change ${'option' in op ? op.option : 'slot' in op ? op.slot : 'it'}`, { code: 'RESTART_POLICY', reason: 'Proxmox changes it only while the guest is stopped', approvable: false }, scope, node)];
   if (op.op === 'refused') return [held(`change ${op.path}`, { code: 'REFUSED', reason: op.reason, approvable: false }, scope, node)];
   if (op.op === 'stuck') return [held(`move it to ${String(op.to)}`, { code: 'NODE_OFFLINE', reason: op.reason, approvable: false }, scope, node)];
   if (op.op === 'ha-error') return [held('bring it back', { code: 'HA_ERROR', reason: op.reason, approvable: false }, scope, node)];

@@ -1,0 +1,104 @@
+// What end-to-end tests share: a simulated cluster in virtual time, the product's own client and store in front of it,
+// and manifests as text. Nothing of ours is mocked: the simulator stands behind the Transport door.
+import { createMemoryStore } from '../../controller/env/memory-store.ts';
+import { createPveClient } from '../../controller/env/pve-client.ts';
+import { createRegistry } from '../../controller/kinds/index.ts';
+import { parseFiles } from '../../controller/manifests/parse.ts';
+import type { Env, Logger, Store, Transport } from '../../controller/model/doors.ts';
+import type { Plan } from '../../controller/model/plan.ts';
+import type { ApplyResult, Progress } from '../../controller/model/progress.ts';
+import type { Registry } from '../../controller/model/kind.ts';
+import { applyRound, planRound, settleRound } from '../../controller/reconcile.ts';
+import type { Commit, KindsFor, Round } from '../../controller/reconcile.ts';
+import { LAB_TOKEN } from '../../controller/sim/cluster-spec.ts';
+import type { ClusterSpec } from '../../controller/sim/cluster-spec.ts';
+import { Simulation } from '../../controller/sim/simulation.ts';
+import type { SimulationOptions } from '../../controller/sim/simulation.ts';
+import { START_MS, tables } from '../sim/lab.ts';
+
+const SILENT: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const registries = new Map<string, Registry>();
+
+export const kindsFor: KindsFor = (release) => {
+  const version = ['7.4', '8.4', '9.0', '9.1', '9.2'].find((known) => release.startsWith(known)) ?? '9.2';
+  let kinds = registries.get(version);
+  if (!kinds) registries.set(version, (kinds = withToyCluster(createRegistry(tables(version)))));
+  return { version, kinds };
+};
+
+// TEMP
+function withToyCluster(r: Registry): Registry {
+  if (r.has('Cluster')) return r;
+  const toy = { kind: 'Cluster', schema: { type: 'object' }, idSpace: 'cluster', refersTo: [], id: () => 'c', findings: () => [], requires: () => [], marked: () => [], reads: () => [], observe: () => ({ state: 'present', live: {}, owned: true }), diff: () => [], steps: () => ({ steps: [] }), fields: () => [], neverPruned: true } as never;
+  return new Map([['Cluster', toy], ['Storage', { ...(toy as object), kind: 'Storage', mayBeLiveOnly: true } as never], ['Pool', { ...(toy as object), kind: 'Pool', mayBeLiveOnly: true } as never], ...r]);
+}
+
+export const CLUSTER = `
+apiVersion: latido/v1
+kind: Cluster
+metadata: { name: lab }
+spec:
+  endpoints: ["https://pve1:8006", "https://pve2:8006"]
+  policy: { prune: auto, restart: now, limits: { deletions: 100, restarts: 100, migrations: 100 } }
+`;
+
+export function commitOf(yaml: string, revision = 'main@sha1:0000000'): Commit {
+  return { parsed: parseFiles([{ path: 'cluster.yaml', text: yaml.includes('kind: Cluster') ? yaml : `${CLUSTER}---\n${yaml}` }]), revision };
+}
+
+export interface WorldOptions extends Partial<SimulationOptions> { readonly version?: string; readonly wrap?: (transport: Transport) => Transport; readonly store?: Store }
+
+export class World {
+  readonly sim: Simulation;
+  readonly env: Env;
+
+  constructor(cluster: ClusterSpec = {}, options: WorldOptions = {}) {
+    const { version = '9.2', wrap = (transport) => transport, store = createMemoryStore(), ...more } = options;
+    this.sim = new Simulation({ seed: 1, tables: tables(version), startMs: START_MS, cluster, ...more });
+    this.env = this.envOf(wrap(this.sim.transport()), store);
+  }
+
+  envOf(transport: Transport, store: Store): Env {
+    const { clock } = this.sim;
+    const random = () => this.sim.random();
+    const endpoints = Object.keys(this.sim.state.nodes).map((node) => `https://${node}:8006`);
+    const pve = createPveClient({ endpoints, credentials: { token: `${LAB_TOKEN.id}=${LAB_TOKEN.secret}` }, transport, clock, random });
+    return { pve, clock, store, log: SILENT, random };
+  }
+
+  run<T>(work: Promise<T>): Promise<T> {
+    return this.sim.clock.run(work);
+  }
+
+  round(yaml: string, env = this.env, approved?: string): Promise<Round> {
+    return this.run(planRound(env, commitOf(yaml), kindsFor, approved));
+  }
+
+  async plan(yaml: string): Promise<Plan> {
+    return (await this.round(yaml)).plan;
+  }
+
+  /** Plans and applies once. */
+  async apply(yaml: string, onProgress?: (progress: Progress) => void): Promise<ApplyResult> {
+    const round = await this.round(yaml);
+    return this.run(applyRound(this.env, round, onProgress ? { onProgress } : {}));
+  }
+
+  settle(env = this.env) {
+    return this.run(settleRound(env, kindsFor));
+  }
+
+  guest(vmid: number) {
+    const guest = this.sim.state.guests[vmid];
+    if (!guest) throw new Error(`no guest ${vmid}`);
+    return guest;
+  }
+}
+
+/** One line per step and hold, as a test reads a plan. */
+export function outline(plan: Plan): readonly string[] {
+  return plan.changes.flatMap((change) => [
+    `${change.verb} ${change.ref.kind}/${change.ref.name}${change.hold ? ` held: ${change.hold.reason}` : ''}`,
+    ...change.steps.map((step) => `  ${step.title}${step.hold ? ` [held ${step.hold.code}]` : ''}`),
+  ]);
+}
