@@ -1,5 +1,6 @@
 // In: the id of a recorded exchange. Out: what happened to the cluster just before it besides requests, and who was asked.
 import { withGuestLock } from '../../controller/sim/guests.ts';
+import { haWorld } from './world-ha.ts';
 import type { Simulation } from '../../controller/sim/simulation.ts';
 
 export type WorldEvent = (sim: Simulation) => void | Promise<void>;
@@ -18,6 +19,11 @@ export function worldBefore(id: string): World {
 }
 
 const before: Readonly<Record<string, World>> = {
+  ...haWorld,
+  // Somebody switched VMs on and off between two requests.
+  'qemu/203-reboot-guest': { events: [switchOn('105')] },
+  'qemu/252-snapshot-running': { events: [switchOn('102')] },
+  'qemu/258-status-after-snapshots': { events: [switchOff('102')] },
   // Somebody else's operation on VM 101 held its lock until the last stop had begun to wait.
   'tasks/019-long-task': { events: [(sim) => holdLock(sim, 'pve2', 101)] },
   'tasks/033-stop-vm': { events: [(sim) => void sim.clock.after(RELEASED_AFTER_MS, () => releaseLock(sim))] },
@@ -33,4 +39,17 @@ function holdLock(sim: Simulation, node: string, vmid: number): void {
 
 function releaseLock(sim: Simulation): void {
   released.get(sim)?.();
+}
+
+function switchOn(vmid: string): WorldEvent {
+  return (sim) => {
+    const guest = sim.state.guests[vmid];
+    if (guest) guest.process = { pid: 1, startedAtMs: sim.clock.now(), qmpStatus: 'running' };
+  };
+}
+
+function switchOff(vmid: string): WorldEvent {
+  return (sim) => {
+    delete sim.state.guests[vmid]?.process;
+  };
 }
