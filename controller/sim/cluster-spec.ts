@@ -51,6 +51,8 @@ export interface ClusterSpec {
   readonly acl?: ClusterState['access']['acl'];
   readonly pools?: Readonly<Record<string, { readonly comment?: string; readonly vms?: readonly number[] }>>;
   readonly options?: ClusterState['options'];
+  /** Sizes of volume groups by name and of file systems by path, in bytes: storages that are made on them get this capacity. */
+  readonly disks?: Readonly<Record<string, number>>;
   /** How guests made through the API behave; default: they react to a shutdown. `{}`: their disks are empty and nothing reacts. */
   readonly newGuests?: GuestBehaviour;
 }
@@ -78,7 +80,7 @@ export function initialState(spec: ClusterSpec, release: string, startMs: number
     guests: {},
     storages: Object.fromEntries(storages.map((storage) => [storage.id, storage])),
     pools: Object.fromEntries(Object.entries(spec.pools ?? {}).map(([id, pool]) => [id, { ...(pool.comment === undefined ? {} : { comment: pool.comment }), vms: [...(pool.vms ?? [])], storages: [] }])),
-    access: accessState(spec), newGuests: spec.newGuests ?? REACTING, ha: emptyHa(), options: spec.options ?? {}, jobs: {}, tasks: {}, other: {},
+    access: accessState(spec), newGuests: spec.newGuests ?? REACTING, disks: spec.disks ?? {}, ha: emptyHa(), options: spec.options ?? {}, jobs: {}, tasks: {}, other: {},
   };
   for (const guest of spec.guests ?? []) addGuest(state, guest, startMs);
   return state;

@@ -152,6 +152,8 @@ export interface ClusterState {
   tasks: Record<string, TaskState>;
   /** How guests made through the API behave. */
   readonly newGuests: GuestBehaviour;
+  /** Sizes of what new storages stand on: volume groups by name, file systems by path; bytes. */
+  readonly disks: Readonly<Record<string, number>>;
   /** Anything else a topic keeps, by topic. */
   other: Record<string, JsonObject>;
 }

@@ -65,7 +65,8 @@ function create(call: Call): Promise<Json> {
     if (call.state.storages[id]) throw failure(`storage ID '${id}' already defined`);
     const definition: Record<string, ConfigValue> = { content: defaultContent(type), ...options };
     if (isMounted(type)) definition.path ??= `/mnt/pve/${id}`;
-    const storage: StorageState = { id, type, definition, volumes: {} };
+    const capacityBytes = call.state.disks[String(definition.vgname ?? definition.path ?? id)];
+    const storage: StorageState = { id, type, definition, volumes: {}, ...(capacityBytes === undefined ? {} : { capacityBytes }) };
     if (definition.disable !== 1 && isOnNode(storage, call.node)) activate(call, storage);
     call.state.storages[id] = storage;
     writeLocal(call);
