@@ -21,6 +21,7 @@ const patterns: readonly (readonly [Kind, string])[] = [
   ['figure', String.raw`\b\d+(?:\.\d+)? ?(?:ms|s|seconds?)\b`],
   ['figure', String.raw`\b\d+(?:\.\d+)? ?%`],
   ['figure', String.raw`(?<=\b(?:pid|PID|process) )\d+`],
+  ['figure', String.raw`(?<=bytes written: )\d+`],
 ];
 const anyToken = new RegExp(patterns.map(([, source]) => `(${source})`).join('|'), 'g');
 
@@ -96,6 +97,8 @@ function tokensOf(text: string): readonly Token[] {
   return [...text.matchAll(anyToken)].map((match) => ({ kind: patterns[match.slice(1).findIndex((group) => group !== undefined)]![0], text: match[0] }));
 }
 
-function pieces(text: string): { readonly words: string; readonly tokens: readonly Token[] } {
+function pieces(asWritten: string): { readonly words: string; readonly tokens: readonly Token[] } {
+  // A command line's options stand in a chance order.
+  const text = asWritten.replace(/(?: --[\w-]+ [^\s-]\S*)+/g, (options) => options.split(/ (?=--)/).sort().join(' '));
   return { words: text.replace(anyToken, '\u0000'), tokens: tokensOf(text) };
 }
