@@ -13,5 +13,5 @@ export const COMMANDS: Commands = {
   apply: applyCommand,
   explain: explainCommand,
   doctor: () => daemonCommand('run'), rehearse: () => daemonCommand('run'), demo: () => daemonCommand('run'),
-  lab: (dir, options, context) => labCommand(undefined, options, context),
+  lab: labCommand,
 };

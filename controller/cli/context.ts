@@ -44,14 +44,24 @@ export interface World {
   lab(options: LabOptions): Promise<Lab>;
 }
 
+/** A simulated cluster as manifests need it. */
+export interface LabShape {
+  readonly name: string;
+  readonly qdevice: boolean;
+  readonly nodes: readonly { readonly name: string; readonly address?: string }[];
+  readonly storages: readonly { readonly id: string; readonly shared: boolean }[];
+  readonly bridges: readonly string[];
+  /** Installation media, appliances, images and backups that manifests name: `local:iso/debian-12.iso`. */
+  readonly media: readonly string[];
+}
+
 export interface LabOptions {
+  readonly shape: LabShape;
   readonly pveVersion: string;
   readonly port: number;
   readonly speed: number;
   readonly seed: number;
-  readonly nodes: readonly { readonly name: string; readonly address?: string }[];
-  readonly storages: readonly { readonly id: string; readonly shared: boolean }[];
-  readonly bridges: readonly string[];
+  /** So many alike, spread over the nodes. */
   readonly guests: number;
   readonly state?: string;
   readonly script?: string;

@@ -1,6 +1,8 @@
 // `latido lab [DIR]`: a simulated cluster behind the real HTTPS API on loopback, until Ctrl-C.
-import type { Context, ExitCode, Lab, LabOptions } from './context.ts';
-import { jsonText, paint, safe, type Style } from './terminal-text.ts';
+import type { Context, ExitCode, Lab } from './context.ts';
+import { anyShape, shapeOf } from './lab-shape.ts';
+import { readCommitOf, versionOf } from './manifests.ts';
+import { hanging, jsonText, pad, paint, safe, type Style } from './terminal-text.ts';
 
 export interface LabCommandOptions {
   readonly port: number;
@@ -15,22 +17,17 @@ export interface LabCommandOptions {
   readonly json?: boolean;
 }
 
-/** What the manifests in DIR need of a cluster to be planned on it. */
-export interface LabShape { readonly name: string; readonly pveVersion?: string; readonly nodes: LabOptions['nodes']; readonly storages: LabOptions['storages']; readonly bridges: readonly string[] }
-
-const ANY_SHAPE: Omit<LabShape, 'nodes'> = { name: 'lab', storages: [{ id: 'local', shared: false }, { id: 'shared', shared: true }], bridges: ['vmbr0'] };
-
-export async function labCommand(shape: LabShape | undefined, options: LabCommandOptions, context: Context): Promise<ExitCode> {
+export async function labCommand(dir: string | undefined, options: LabCommandOptions, context: Context): Promise<ExitCode> {
   const { terminal, world } = context;
-  const wanted = shape ?? { ...ANY_SHAPE, nodes: Array.from({ length: options.nodes }, (_, at) => ({ name: `pve${at + 1}` })) };
-  const pveVersion = options.pve ?? wanted.pveVersion ?? world.tableVersions.at(-1) ?? '';
+  const commit = dir === undefined && options.cluster === undefined ? undefined : await readCommitOf(dir ?? '.', options.cluster);
+  const shape = commit ? shapeOf(commit.parsed, options.nodes) : anyShape(options.nodes);
+  const pveVersion = options.pve ?? (commit ? versionOf(commit, world) : world.tableVersions.at(-1) ?? '');
   const lab = await world.lab({
-    pveVersion, port: options.port, speed: options.speed, seed: options.seed, guests: options.guests,
-    nodes: wanted.nodes.length > 0 ? wanted.nodes : [{ name: 'pve1' }], storages: wanted.storages, bridges: wanted.bridges,
+    shape, pveVersion, port: options.port, speed: options.speed, seed: options.seed, guests: options.guests,
     ...(options.state === undefined ? {} : { state: options.state }), ...(options.script === undefined ? {} : { script: options.script }),
   });
   try {
-    terminal.out(options.json ? `${jsonText(labJson(lab, wanted.name, pveVersion))}\n` : labText(lab, wanted.name, pveVersion, options.speed, terminal.style()));
+    terminal.out(options.json ? `${jsonText(labJson(lab, shape.name, pveVersion))}\n` : labText(lab, shape.name, pveVersion, options.speed, terminal.style()));
     await context.interruptible((signal) => untilAborted(signal, context, lab, options.json === true), () => '');
   } finally {
     await lab.close();
@@ -53,11 +50,13 @@ function untilAborted(signal: AbortSignal, { terminal }: Context, lab: Lab, quie
 }
 
 export function labText(lab: Lab, name: string, pveVersion: string, speed: number, style: Style): string {
+  const names = Math.max(11, ...lab.endpoints.map(({ node }) => node.length));
   const bold = (text: string) => paint(style, 'bold', text);
   return [
-    `${bold('A simulated cluster')} of Proxmox VE ${safe(pveVersion)}: ${lab.endpoints.length} ${lab.endpoints.length === 1 ? 'node' : 'nodes'}, ${lab.guests} ${lab.guests === 1 ? 'guest' : 'guests'}${speed === 1 ? '' : `, time runs ${speed} times as fast`}.`, '',
-    ...lab.endpoints.map(({ node, url }) => `  ${bold(node)}  ${url}`), '',
-    `  token        ${lab.token}`, `  fingerprint  ${lab.fingerprint}`, '',
+    ...hanging('', `A simulated cluster of Proxmox VE ${safe(pveVersion)}: ${lab.endpoints.length} ${lab.endpoints.length === 1 ? 'node' : 'nodes'}, ${lab.guests} ${lab.guests === 1 ? 'guest' : 'guests'}${speed === 1 ? '' : `, time runs ${speed} times as fast`}.`, style.width)
+      .map((line) => line.replace('A simulated cluster', bold('A simulated cluster'))), '',
+    ...lab.endpoints.map(({ node, url }) => `  ${bold(pad(safe(node), names))}  ${url}`), '',
+    `  ${pad('token', names)}  ${lab.token}`, `  ${pad('fingerprint', names)}  ${lab.fingerprint}`, '',
     'To work with it, put this into your manifests:', '',
     ...clusterDocument(lab, name).map((line) => `  ${line}`), '',
     'and the token into the environment of latido:', '',

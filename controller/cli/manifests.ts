@@ -34,7 +34,8 @@ export function validateCommit(commit: Commit, world: World): Validation & { rea
   return { ...validate(commit.parsed, commit.revision, kinds), version };
 }
 
-function versionOf(commit: Commit, world: World): string {
+/** What the Cluster names, else the newest we know. */
+export function versionOf(commit: Commit, world: World): string {
   return declaredVersion(commit.parsed) ?? world.tableVersions.at(-1) ?? '';
 }
 

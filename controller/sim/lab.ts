@@ -8,10 +8,17 @@ import { labCertificate, serve, type Certificate } from './server.ts';
 import { Simulation } from './simulation.ts';
 import type { ClusterState } from './state.ts';
 
-export interface LabPlan {
+export interface LabShape {
+  readonly name: string;
+  readonly qdevice: boolean;
   readonly nodes: readonly { readonly name: string; readonly address?: string }[];
   readonly storages: readonly { readonly id: string; readonly shared: boolean }[];
   readonly bridges: readonly string[];
+  /** Volumes that are no guest's disks: `local:iso/debian-12.iso`; on every node where the storage is local. */
+  readonly media: readonly string[];
+}
+export interface LabPlan {
+  readonly shape: LabShape;
   readonly guests: number;
   readonly port: number;
   readonly speed: number;
@@ -38,7 +45,7 @@ export async function startLab(plan: LabPlan, world: LabWorld) {
   const text = await world.load();
   const saved = text === undefined ? undefined : parseSaved(text);
   const now = world.now();
-  const sim = new Simulation({ seed: plan.seed, tables: world.tables, startMs: now, cluster: saved ? {} : clusterOf(plan) });
+  const sim = new Simulation({ seed: plan.seed, tables: world.tables, startMs: now, cluster: saved ? {} : labCluster(plan.shape, plan.guests) });
   if (saved) restore(sim, saved.state, now);
   world.script?.(sim);
   const certificate = saved?.certificate ?? await labCertificate(new Date(now));
@@ -71,23 +78,32 @@ export async function startLab(plan: LabPlan, world: LabWorld) {
   };
 }
 
+const GIB = 2 ** 30;
 const GUEST_GIB = 8;
+const MEDIUM_BYTES = 400 * 2 ** 20;
 
 /** Guests are alike on purpose: what differs between them is what a test of size should not depend on. */
-function clusterOf(plan: LabPlan): ClusterSpec {
-  const nodes = plan.nodes.map((node) => ({ ...node, bridges: plan.bridges.length > 0 ? plan.bridges : ['vmbr0'], memoryBytes: 1024 * 2 ** 30, cores: 64 }));
-  const disk = plan.storages[0]?.id ?? 'local';
-  const guests = Array.from({ length: plan.guests }, (_, at): GuestSpec => {
-    const vmid = 1000 + at;
-    const mac = (0x020000000000 + vmid).toString(16).padStart(12, '0').toUpperCase().match(/../g) ?? [];
-    return {
-      vmid, node: nodes[at % nodes.length]?.name ?? 'pve1', name: `guest-${vmid}`, running: at % 2 === 0,
-      config: { cores: 1, memory: '512', ostype: 'l26', net0: `virtio=${mac.join(':')},bridge=vmbr0`, scsi0: `${disk}:${vmid}/vm-${vmid}-disk-0.raw,size=${GUEST_GIB}G` },
-    };
-  });
+export function labCluster(shape: LabShape, guests: number): ClusterSpec {
+  const nodes = shape.nodes.map((node) => ({ ...node, bridges: shape.bridges.length > 0 ? shape.bridges : ['vmbr0'], memoryBytes: 1024 * GIB, cores: 64 }));
+  const disk = shape.storages[0]?.id ?? 'local';
   return {
-    nodes, guests,
-    storages: plan.storages.map((storage) => ({ id: storage.id, shared: storage.shared, options: { path: storage.id === 'local' ? '/var/lib/vz' : `/mnt/${storage.id}` } })),
+    clusterName: shape.name, qdevice: shape.qdevice, nodes,
+    guests: Array.from({ length: guests }, (_, at) => alike(1000 + at, nodes[at % nodes.length]?.name ?? 'pve1', disk, at % 2 === 0)),
+    storages: shape.storages.map((storage) => ({
+      id: storage.id, shared: storage.shared, options: { path: storage.id === 'local' ? '/var/lib/vz' : `/mnt/${storage.id}` },
+      volumes: shape.media.filter((medium) => medium.startsWith(`${storage.id}:`)).flatMap((medium) => {
+        const volume = { name: medium.slice(storage.id.length + 1), sizeBytes: MEDIUM_BYTES };
+        return storage.shared ? [volume] : nodes.map((node) => ({ ...volume, node: node.name }));
+      }),
+    })),
+  };
+}
+
+function alike(vmid: number, node: string, disk: string, running: boolean): GuestSpec {
+  const mac = (0x020000000000 + vmid).toString(16).padStart(12, '0').toUpperCase().match(/../g) ?? [];
+  return {
+    vmid, node, name: `guest-${vmid}`, running,
+    config: { cores: 1, memory: '512', ostype: 'l26', net0: `virtio=${mac.join(':')},bridge=vmbr0`, scsi0: `${disk}:${vmid}/vm-${vmid}-disk-0.raw,size=${GUEST_GIB}G` },
   };
 }
 
