@@ -175,8 +175,8 @@ async function mirror(task: TaskContext, log: (line: string) => void, plan: Migr
     task.log(`drive mirror is starting for drive-${volume.key}`);
     const seconds = volume.sizeBytes / rateOf(task.sim.timings.copyBytesPerSecond, plan);
     for (let second = 0; second < Math.ceil(seconds); second += MIRROR_REPORT_S) {
-      const part = Math.min(1, second / seconds);
-      if (second > 0) task.log(`mirror-${volume.key}: transferred ${size(volume.sizeBytes * part)} of ${size(volume.sizeBytes)} (${(part * 100).toFixed(2)}%) in ${second}s`);
+      const part = Math.min(1, Math.max(FIRST_REPORT, second / seconds));
+      task.log(`mirror-${volume.key}: transferred ${size(volume.sizeBytes * part)} of ${size(volume.sizeBytes)} (${(part * 100).toFixed(2)}%) in ${second}s`);
       await pause(task, plan.guest.node, plan.target, Math.min(MIRROR_REPORT_S, Math.max(0, seconds - second)) * 1000);
     }
     task.log(`mirror-${volume.key}: transferred ${size(volume.sizeBytes)} of ${size(volume.sizeBytes)} (100.00%) in ${Math.ceil(seconds)}s, ready`);
@@ -191,6 +191,8 @@ async function mirror(task: TaskContext, log: (line: string) => void, plan: Migr
 
 // A line a second as the real one writes would be a day of lines for a large disk.
 const MIRROR_REPORT_S = 10;
+/** The first report comes when a part has gone already. */
+const FIRST_REPORT = 0.01;
 
 function finishMirror(task: TaskContext, _log: (line: string) => void, volumes: readonly LocalVolume[]): void {
   task.log("all 'mirror' jobs are ready");

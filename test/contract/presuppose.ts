@@ -1,8 +1,11 @@
 // In: a topic. Out: the cluster as it stood when that topic's recording began, written down literally, as far as its answers show it.
 // Must never contain what the recording itself does.
 import type { ClusterSpec, GuestSpec, StorageSpec } from '../../controller/sim/cluster-spec.ts';
+import { speakInRounds } from '../../controller/sim/last-told.ts';
 import type { Simulation } from '../../controller/sim/simulation.ts';
 import type { TaskState } from '../../controller/sim/state.ts';
+import { play } from '../../controller/sim/script.ts';
+import { HA_LIVE_STARTED_AT, haLiveStory, idleManager } from './world-ha.ts';
 import { isObject, type Json } from '../../controller/model/json.ts';
 import { dataOf, type Exchange, type Topic } from './recorded.ts';
 
@@ -113,7 +116,7 @@ const topics: Readonly<Record<Topic, (exchanges: readonly Exchange[]) => Presupp
     cluster: { nodes, storages: [{ id: 'local', content: local.content, capacityBytes: DISK_BYTES, options: { ...local.options, priority: 0 } }], guests: [t1] },
   }),
   // Its VMs' disks are empty: nothing in them reacts to a shutdown or lets go of a device.
-  qemu: () => ({ cluster: { newGuests: {}, nodes, storages: [local, shared, local2], guests: [t1], pools: { p1: { ...p1, vms: [4711] } } } }),
+  qemu: () => ({ cluster: { newGuests: {}, nodes, storages: [local, shared, local2], guests: [t1], pools: { p1: { ...p1, vms: [4711] } } }, before: speaking(9600) }),
   lxc: () => ({ cluster: { ...settled, storages: [local, sharedWithBackups, local2] } }),
   cluster: () => ({
     cluster: settled,
@@ -136,16 +139,25 @@ const topics: Readonly<Record<Topic, (exchanges: readonly Exchange[]) => Presupp
     startedAt: 1795370360,
   }),
   ha: () => ({ cluster: settled }),
-  migrate: () => ({ cluster: forMigration }),
+  migrate: () => ({ cluster: forMigration, before: speaking(1500) }),
   'ha-live': () => ({
-    cluster: { ...forMigration, guests: [t1, running(on('pve3', m401)), running(m402), running(m403), running(ha404), running(ha405), x406, x407, broken408] },
+    cluster: { ...forMigration, guests: [t1, running(on('pve3', m401)), running(m402), running(m403), running(on('pve3', ha404)), running(on('pve3', ha405)), x406, x407, broken408] },
+    // Two minutes before the first request: the services had just gone home, by their rule.
+    startedAt: HA_LIVE_STARTED_AT,
     before: (sim) => {
+      sim.ha.seatMaster('pve1');
       Object.assign(sim.state.ha.resources, { 'vm:404': { type: 'vm', state: 'started' }, 'ct:405': { type: 'ct', state: 'started' } });
       Object.assign(sim.state.ha.rules, { prefer2: { type: 'node-affinity', resources: 'ct:405,vm:404', nodes: 'pve2:2,pve3:1', comment: 'prefer pve2' } });
+      play(sim, haLiveStory);
     },
   }),
-  nodedown: () => ({ cluster: { ...settled, guests: [stopped(t1), web1b, on('pve1', db1), copyOfDb1] } }),
+  nodedown: () => ({ cluster: { ...settled, guests: [stopped(t1), web1b, on('pve1', db1), copyOfDb1] }, before: idleManager('pve2') }),
 };
+
+/** The nodes' status daemons spoke at that point of each ten seconds, as later answers show. */
+function speaking(phaseMs: number): (sim: Simulation) => void {
+  return (sim) => speakInRounds(sim, phaseMs);
+}
 
 function running(guest: GuestSpec): GuestSpec {
   return { ...guest, running: true };

@@ -59,7 +59,7 @@ export function current(call: Call): Json {
   const guest = guestOf(call, 'qemu');
   const row = vmStatus(call.sim, guest, 'full');
   row.ha = haOf(call.state, sidOf('qemu', guest.vmid));
-  if (guest.process) row.clipboard = null;
+  if (guest.process && guest.config.vga !== undefined) row.clipboard = null;
   if (/(^|,)(enabled=)?1(,|$)/.test(String(guest.config.agent ?? ''))) row.agent = 1;
   if (/^(type=)?qxl|spice/.test(String(guest.config.vga ?? ''))) row.spice = 1;
   return row;
