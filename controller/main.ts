@@ -3,18 +3,21 @@
 // Must never decide anything about a cluster: it joins what other folders make.
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { COMMANDS } from './cli/commands.ts';
-import type { Context, Lab, LabOptions, World } from './cli/context.ts';
+import type { Context, Lab, LabOptions, Simulated, SimulateOptions, World } from './cli/context.ts';
+import type { Demo } from './cli/demo.ts';
 import { interruptible } from './cli/interrupt.ts';
 import { runCli } from './cli/run.ts';
 import { terminalOf } from './cli/terminal.ts';
 import { loadApiTables, nearestTables, tableVersions } from './env/api-tables.ts';
 import { realClock } from './env/clock.ts';
 import { createLogger } from './env/log.ts';
+import { createMemoryStore } from './env/memory-store.ts';
 import { packageRoot } from './env/package-root.ts';
+import { createPveClient } from './env/pve-client.ts';
 import { createRealEnv } from './env/world.ts';
 import { createRegistry } from './kinds/index.ts';
 import { failure } from './model/finding.ts';
@@ -36,10 +39,15 @@ function realWorld(): World {
     async open(cluster, options) {
       const log = createLogger({ clock: realClock, level: process.env['LATIDO_DEBUG'] ? 'debug' : 'warn' });
       const stateDir = options.stateDir ?? join(process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'latido', cluster.ref.name);
-      const env = await createRealEnv(cluster.spec, { stateDir: resolve(stateDir), log, ...(options.settling === undefined ? {} : { settling: options.settling }) });
+      const env = await createRealEnv(cluster.spec, { stateDir: resolve(stateDir), log, ...(options.environment ? { environment: options.environment } : {}) });
       return { env, close: () => env.close() };
     },
-    lab,
+    lab, simulate, demo,
+    async temporaryFolder() {
+      const path = await mkdtemp(join(tmpdir(), 'latido-'));
+      return { path, remove: () => rm(path, { recursive: true, force: true }) };
+    },
+    demoFolder: join(packageRoot(), 'clusters', 'unq-lab'),
   };
 }
 
@@ -68,6 +76,63 @@ async function lab(options: LabOptions): Promise<Lab> {
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') throw failure('USAGE', `port ${(error as { port?: number }).port ?? options.port} is in use`, { fix: 'latido lab --port 0 takes free ones' });
     throw error;
   }
+}
+
+/** A fresh folder of its own for each demo; it stays, so that a person can look at the repository afterwards. */
+async function demo({ virtual, speed }: { readonly virtual: boolean; readonly speed: number }): Promise<Demo> {
+  const [{ stageSimulation, serveStage, byHand, STAGE_TOKEN }, { createRepository }] = await Promise.all([import('./sim/stage.ts'), import('./env/git-repository.ts')]);
+  const folder = await mkdtemp(join(tmpdir(), 'latido-demo-'));
+  const tokenFile = join(folder, 'token');
+  await writeFile(tokenFile, `${STAGE_TOKEN}\n`, { mode: 0o600 });
+  const sim = stageSimulation({ tables: loadApiTables(tableVersions().at(-1) ?? ''), startMs: virtual ? DEMO_START_MS : realClock.now() });
+  const log = createLogger({ clock: realClock, level: 'error' });
+  const served = virtual ? undefined : await serveStage(sim, speed);
+  const endpoints = served?.endpoints.map((endpoint) => endpoint.url) ?? Object.keys(sim.state.nodes).map((node) => `https://${node}:8006`);
+  const random = () => sim.random();
+  const env = served
+    ? await createRealEnv({ endpoints, tls: { fingerprint: served.fingerprint }, credentials: { tokenFile } }, { stateDir: join(folder, 'state'), log })
+    : { pve: createPveClient({ endpoints, credentials: { token: STAGE_TOKEN }, transport: sim.transport(), clock: sim.clock, random }), clock: sim.clock, log, random, store: createMemoryStore(), close: () => Promise.resolve() };
+  return {
+    repository: await createRepository(join(folder, 'repository')), manifests: await demoManifests(),
+    stage: {
+      env, access: { endpoints, fingerprint: served?.fingerprint, tokenFile },
+      run: (work) => (virtual ? sim.clock.run(work) : work),
+      pass: (seconds) => (virtual ? sim.clock.sleep(seconds * 1000) : realClock.sleep((seconds * 1000) / speed)),
+      powerOff: (node) => sim.powerOff(node), powerOn: (node) => sim.powerOn(node),
+      byHand: (method, path, params) => byHand(sim, method, path, params),
+      guest: (vmid) => {
+        const guest = sim.state.guests[vmid];
+        return guest && { node: guest.node, running: guest.process !== undefined };
+      },
+    },
+    async close() {
+      await env.close();
+      await served?.close();
+    },
+  };
+}
+
+/** Any fixed moment: a virtual demo is the same each time. */
+const DEMO_START_MS = Date.UTC(2026, 10, 22, 12);
+
+async function demoManifests(): Promise<Readonly<Record<string, string>>> {
+  const folder = join(packageRoot(), 'clusters', 'unq-lab');
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.yaml')).sort();
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name), 'utf8')] as const)));
+}
+
+async function simulate(options: SimulateOptions): Promise<Simulated> {
+  const [{ Simulation }, { play }, { labCluster }, { troubleOf }, { LAB_TOKEN }] = await Promise.all([
+    import('./sim/simulation.ts'), import('./sim/script.ts'), import('./sim/lab.ts'), import('./sim/trouble.ts'), import('./sim/cluster-spec.ts'),
+  ]);
+  const sim = new Simulation({ seed: options.seed, tables: nearestTables(options.pveVersion).tables, startMs: realClock.now(), cluster: labCluster(options.shape, 0) });
+  const told = troubleOf(options.trouble, options.seed, options.shape.nodes.map(({ name }) => name));
+  play(sim, told.steps);
+  const { clock } = sim;
+  const random = () => sim.random();
+  const log = createLogger({ clock, level: 'silent' });
+  const pve = createPveClient({ endpoints: options.shape.nodes.map(({ name }) => `https://${name}:8006`), credentials: { token: `${LAB_TOKEN.id}=${LAB_TOKEN.secret}` }, transport: sim.transport(), clock, random });
+  return { env: { pve, clock, random, log, store: createMemoryStore() }, trouble: told.text, run: (work) => clock.run(work), log: () => sim.log.lines() };
 }
 
 async function readText(file: string): Promise<string> {

@@ -70,7 +70,7 @@ async function confirm(plan: Plan, { terminal }: Context): Promise<void> {
   if (answer?.trim() !== 'yes') throw failure('USAGE', 'nothing was done: the answer was not yes');
 }
 
-async function perform({ env }: Opened, round: Round, context: Context): Promise<ApplyResult> {
+export async function perform({ env }: Opened, round: Round, context: Context): Promise<ApplyResult> {
   const { terminal } = context;
   const total = runnableSteps(round.plan).length;
   const writer: ProgressWriter = terminal.live ? liveProgress((text) => terminal.err(text), () => terminal.errStyle(), total) : plainProgress((text) => terminal.err(text), total);

@@ -5,6 +5,7 @@ import type { JsonObject } from '../model/json.ts';
 import type { ApiTables } from '../pve/api-tables.ts';
 import type { KindsFor } from '../reconcile.ts';
 import type { FrameSize } from './progress.ts';
+import type { Demo } from './demo.ts';
 
 export interface Terminal {
   out(text: string): void;
@@ -25,6 +26,12 @@ export interface Terminal {
 /** A cluster to work on, and how to let go of it. */
 export interface Opened { readonly env: Env; close(): Promise<void> }
 
+export interface OpenOptions {
+  readonly stateDir?: string;
+  /** Instead of the process's own, for tokens. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
 export interface World {
   readonly clock: Clock;
   readonly version: string;
@@ -40,8 +47,29 @@ export interface World {
   /** Atomically; throws Failure. */
   writeText(file: string, text: string): Promise<void>;
   /** The real cluster. @param stateDir absent: below the user's state folder, by the cluster's name */
-  open(cluster: DesiredObject<ClusterSpec>, options: { readonly stateDir?: string; readonly settling?: boolean }): Promise<Opened>;
+  open(cluster: DesiredObject<ClusterSpec>, options: OpenOptions): Promise<Opened>;
   lab(options: LabOptions): Promise<Lab>;
+  /** The cluster of clusters/unq-lab on the embedded lab, and a fresh repository for its manifests. */
+  demo(options: { readonly virtual: boolean; readonly speed: number }): Promise<Demo>;
+  simulate(options: SimulateOptions): Promise<Simulated>;
+  /** A new folder for what need not stay. */
+  temporaryFolder(): Promise<{ readonly path: string; remove(): Promise<void> }>;
+  /** Manifests that come with latido, for the demo. */
+  readonly demoFolder: string;
+}
+
+export type Trouble = 'none' | 'network' | 'power';
+export interface SimulateOptions { readonly shape: LabShape; readonly pveVersion: string; readonly seed: number; readonly trouble: Trouble }
+
+/** A simulated cluster in virtual time, behind the doors of the real one. */
+export interface Simulated {
+  readonly env: Env;
+  /** What will go wrong, in words. */
+  readonly trouble: string;
+  /** Virtual time runs as long as the work does. */
+  run<T>(work: Promise<T>): Promise<T>;
+  /** What happened in the cluster: virtual seconds, node, text. */
+  log(): readonly string[];
 }
 
 /** A simulated cluster as manifests need it. */

@@ -12,7 +12,7 @@ export interface PlanOptions extends SourceOptions { readonly out?: string; read
 export interface ApplyOptions extends SourceOptions { readonly plan?: string; readonly yes?: boolean; readonly approve?: string; readonly detailedExitcode?: boolean; readonly state?: string; readonly verbose?: boolean }
 export interface DoctorOptions extends SourceOptions { readonly state?: string }
 export interface RehearseOptions extends SourceOptions { readonly seed: number; readonly runs: number; readonly pve?: string }
-export interface DemoOptions { readonly json?: boolean; readonly yes?: boolean }
+export interface DemoOptions { readonly once?: boolean; readonly fast?: boolean }
 
 /** One function per command; main.ts gives them their world. */
 export interface Commands {
@@ -50,7 +50,7 @@ export function createProgram(context: Context, commands: Commands, done: (code:
   program.command('explain').argument('[KIND.field]', 'for example VirtualMachine.config.net0').description('describe a kind or a field: type, default, limits').addOption(json()).option('--pve <version>', `options as this version of Proxmox VE has them: ${world.tableVersions.join(', ')}`).action(run(commands.explain));
   labOptions(program.command('lab').argument('[DIR]', 'manifests whose nodes and storages the lab gets')).description('serve a simulated cluster over HTTPS on this machine').action(run(commands.lab));
   source(program.command('rehearse').argument('[DIR]', 'folder of the manifests', '.')).description('apply the manifests to a simulated cluster with failures, in virtual time').option('--seed <number>', 'of the first run; the same seed is the same run', whole(0), 1).option('--runs <number>', 'how many, each with the next seed', whole(1, 10_000), 1).option('--pve <version>', 'version of the simulated cluster').action(run(commands.rehearse));
-  program.command('demo').description('see it work: a simulated cluster, a plan, an apply').addOption(json()).option('-y, --yes', 'do not ask').action(run(commands.demo));
+  program.command('demo').description('see it work: two nodes, 21 guests, a plan, an apply, a migration, a drift, a lost node').option('--once', 'end after the tour').option('--fast', 'in virtual time').action(run(commands.demo));
 
   program.commandsGroup('With a cluster:');
   work(source(program.command('plan').argument('[DIR]', 'folder of the manifests', '.'))).description('show what has to be done, what is held and why; changes nothing').option('-o, --out <file>', 'write the plan there, for latido apply --plan').action(run(commands.plan));

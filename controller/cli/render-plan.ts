@@ -13,19 +13,25 @@ import { hanging, paint, safe, valueText, withoutSecrets, type Paint, type Style
  */
 export function renderPlan(plan: Plan, style: Style, next: string | null = 'latido apply'): string {
   const cluster = safe(plan.cluster);
-  const revision = revisionText(plan.revision);
-  const quiet = isInSync(plan) && plan.changes.every((change) => change.hold === undefined && change.steps.length === 0);
+    const quiet = isInSync(plan) && plan.changes.every((change) => change.hold === undefined && change.steps.length === 0);
   const lines = quiet
-    ? [`${paint(style, 'bold', 'No changes.')} ${cluster} is as ${revision} asks.`, ...plan.changes.flatMap((change) => change.notes.flatMap((note) => hanging(`  ${refName(change)}: `, safe(note), style.width)))]
-    : [`${paint(style, 'bold', `Plan for ${cluster}`)} at ${revision}`, ...legend(plan, style), ...allChanges(plan, style)];
+    ? [`${paint(style, 'bold', 'No changes.')} ${cluster} is as ${plan.revision === NO_GIT ? 'the files ask' : `${revisionText(plan.revision)} asks`}.`, ...plan.changes.flatMap((change) => change.notes.flatMap((note) => hanging(`  ${refName(change)}: `, safe(note), style.width)))]
+    : [`${paint(style, 'bold', `Plan for ${cluster}`)} ${atText(plan.revision)}`, ...legend(plan, style), ...allChanges(plan, style)];
   lines.push(...warnings(plan.warnings, style));
   if (!quiet) lines.push('', ...summary(plan, style, next));
   return `${lines.map((line) => forTerminal(line, style)).join('\n')}\n`;
 }
 
 /** `main@sha1:0123456789ab…` reads as well as forty digits; the JSON carries all of them. */
-export function revisionText(revision: string): string {
+function revisionText(revision: string): string {
   return safe(revision).replace(/\b([0-9a-f]{12})[0-9a-f]{20,}\b/, '$1');
+}
+
+/** As model/desired.ts names a folder that is not in Git. */
+const NO_GIT = 'dir';
+
+export function atText(revision: string): string {
+  return revision === NO_GIT ? 'from files outside Git' : `at ${revisionText(revision)}`;
 }
 
 function forTerminal(line: string, style: Style): string {

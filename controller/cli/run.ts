@@ -41,8 +41,16 @@ function findingsOf(error: unknown, help: string): readonly Finding[] | undefine
     const parameters = Object.entries(error.errors).map(([name, text]) => `${name}: ${text.trim()}`);
     return [{ code: error.status === 401 ? 'AUTH_FAILED' : error.status === 403 ? 'PERMISSION_DENIED' : 'PVE_REFUSED', severity: 'error', fact: [error.message.trim(), ...parameters].join('; ') }];
   }
-  if (error instanceof ConnectionError) return [{ code: error.code === 'tls' ? 'TLS_UNTRUSTED' : 'ENDPOINT_UNREACHABLE', severity: 'error', fact: error.message }];
+  if (error instanceof ConnectionError) return [connectionFinding(error)];
   return undefined;
+}
+
+function connectionFinding(error: ConnectionError): Finding {
+  const isTls = error.code === 'tls';
+  return {
+    code: isTls ? 'TLS_UNTRUSTED' : 'ENDPOINT_UNREACHABLE', severity: 'error', fact: error.message,
+    fix: isTls ? 'compare it with the fingerprint that the node shows (pvenode cert info), then write that into tls.fingerprint' : 'latido doctor tells which endpoints answer',
+  };
 }
 
 function usageFact(message: string): string {

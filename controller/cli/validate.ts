@@ -6,7 +6,7 @@ import { readCommitOf, validateCommit } from './manifests.ts';
 import { findingJson } from './plan-json.ts';
 import type { SourceOptions } from './program.ts';
 import { findingsText } from './render-findings.ts';
-import { revisionText } from './render-plan.ts';
+import { atText } from './render-plan.ts';
 import { jsonText, paint, safe } from './terminal-text.ts';
 
 export async function validateCommand(dir: string, options: SourceOptions, { terminal, world }: Context): Promise<ExitCode> {
@@ -24,7 +24,7 @@ export async function validateCommand(dir: string, options: SourceOptions, { ter
   }
   const style = terminal.style();
   if (findings.length > 0) terminal.out(`${findingsText(findings, style)}\n`);
-  const where = `${safe(commit.folder)} at ${revisionText(commit.revision)}`;
+  const where = `${safe(commit.folder)}, ${atText(commit.revision)}`;
   const objects = [...kinds].sort(([a], [b]) => compareText(a, b)).map(([kind, count]) => `${count} ${kind}`).join(', ');
   terminal.out(isValid
     ? `${paint(style, 'green', 'Valid')}${findings.length > 0 ? `, with ${countFindings(findings)}` : ''}: ${where}, checked against Proxmox VE ${version}.\n${objects}.\n`
