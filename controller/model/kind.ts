@@ -37,7 +37,7 @@ export interface ResourceKind<Spec = unknown, Live = unknown> {
   /** Live objects of this kind that carry our mark, whether or not a manifest names them. */
   marked(facts: Facts, mark: string): readonly { readonly ref: Ref; readonly id: string }[];
   reads(subject: Subject<Spec>, facts: Facts, desired: Desired): readonly Read[];
-  observe(subject: Subject<Spec>, facts: Facts, answer: (path: string) => Answer, mark: string): Observed<Live>;
+  observe(subject: Subject<Spec>, facts: Facts, answer: (path: string) => Answer, mark: string, desired: Desired): Observed<Live>;
   diff(subject: Subject<Spec>, observed: Extract<Observed<Live>, { state: 'present' }>, context: KindContext): readonly FieldChange[];
   steps(change: Change<Spec, Live>, context: KindContext): Steps;
   /** Paths below `spec` that this object sets, for the memory. */

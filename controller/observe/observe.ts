@@ -43,7 +43,7 @@ export async function observe(env: Env, desired: Desired, kinds: Registry, facts
   const unasked: Answer = { ok: false, status: 0, message: 'was not asked' };
   const observed = new Map<string, Observed>();
   for (const subject of subjects) {
-    observed.set(refText(subject.ref), kindOf(kinds, subject).observe(subject, facts, (path) => answers.get(path) ?? unasked, mark));
+    observed.set(refText(subject.ref), kindOf(kinds, subject).observe(subject, facts, (path) => answers.get(path) ?? unasked, mark, desired));
   }
   return { facts, subjects, observed, calls: env.pve.stats.calls - before };
 }
