@@ -18,6 +18,7 @@ export const knownDifferences: Readonly<Record<string, string>> = {
   'ha3/003-resources-maintenance': blindForContainers,
   'ha4/003-resources-node-dead': blindForContainers,
   'migrate/058-live-with-local-disks-task-log': 'the recorded QEMU could not mirror a disk; here another failure stands for it',
+  'migrate/209-live-with-local-disks-ok-task-log': 'the recorded memory was copied before its first report was due',
   'migrate/233-ct-migrate-stopped-task-log': 'the figures of the file copy are not simulated',
   'migrate/243-ct-migrate-running-restart-task-log': 'the figures of the file copy are not simulated',
 };
