@@ -70,7 +70,7 @@ function parseFile(file: SourceFile, limits: Limits, openTree: OpenTree): Parsed
   const documents: ManifestDocument[] = [];
   const findings: Finding[] = [];
   for (const tree of compose(text)) {
-    const troubles = [...syntaxTroubles(tree.errors, text), ...versionTrouble(tree)];
+    const troubles = [...syntaxTroubles(tree, text), ...versionTrouble(tree)];
     const value = troubles.length === 0 ? jsonOf(tree.contents, limits) : undefined;
     for (const trouble of value?.troubles ?? troubles) findings.push({ code: 'MANIFEST_SYNTAX', severity: 'error', ...withoutOffset(trouble), place: placeOf(trouble.offset) });
     if (value === undefined || value.troubles.length > 0 || (value.json === null && !isWritten(tree))) continue;

@@ -1,4 +1,5 @@
-import type { ErrorCode, YAMLError } from 'yaml';
+import { isCollection, isScalar, visit } from 'yaml';
+import type { Document, ErrorCode, YAMLError } from 'yaml';
 import type { Trouble } from './values.ts';
 import { SYNTAX_FINDINGS_PER_DOCUMENT } from './limits.ts';
 
@@ -24,13 +25,35 @@ const FIXES: Partial<Record<ErrorCode, string>> = {
 };
 
 /** The first mistake of each line, and not all of them: one missing quote makes the rest of the file wrong. */
-export function syntaxTroubles(errors: readonly YAMLError[], text: string): readonly Trouble[] {
-  const sorted = errors.map((error) => ({ offset: Math.min(error.pos[0], text.length), ...sentence(error) })).sort((a, b) => a.offset - b.offset);
-  const first = sorted.filter((trouble, i) => {
-    const before = sorted[i - 1];
-    return before === undefined || text.slice(before.offset, trouble.offset).includes('\n');
+export function syntaxTroubles(tree: Document.Parsed, text: string): readonly Trouble[] {
+  const sorted = [...tree.errors].sort((a, b) => a.pos[0] - b.pos[0]);
+  const first: YAMLError[] = [];
+  let lineEnd = -1;
+  for (const error of sorted) {
+    if (first.length === SYNTAX_FINDINGS_PER_DOCUMENT) break;
+    if (first.length > 0 && error.pos[0] <= lineEnd) continue;
+    first.push(error);
+    const end = text.indexOf('\n', error.pos[0]);
+    lineEnd = end === -1 ? text.length : end;
+  }
+  return first.map((error) => troubleOf(error, tree));
+}
+
+function troubleOf(error: YAMLError, tree: Document.Parsed): Trouble {
+  const [offset] = error.pos;
+  if (/closing .quote/.test(error.message)) return { offset: openedAt(tree, offset), fact: 'a quote is opened here and never closed', fix: 'close it; a quote inside of quotes is written twice (\'\') or after a backslash (\\")' };
+  if (/end with a [}\]]/.test(error.message)) return { offset: openedAt(tree, offset), fact: 'a bracket is opened here and never closed', fix: 'close it with } or ], and indent all its lines deeper than its key' };
+  return { offset, ...sentence(error) };
+}
+
+/** The library names the place where it gave up, often the end of the file; people look for where it began. */
+function openedAt(tree: Document.Parsed, end: number): number {
+  let start: number | undefined;
+  visit(tree, (_, node) => {
+    const isOpen = (isScalar(node) && node.type?.startsWith('QUOTE') === true) || (isCollection(node) && node.flow === true);
+    if (isOpen && node.range && node.range[0] < end && node.range[2] >= end) start = node.range[0];
   });
-  return first.slice(0, SYNTAX_FINDINGS_PER_DOCUMENT);
+  return start ?? end;
 }
 
 function sentence(error: YAMLError): Sentence {

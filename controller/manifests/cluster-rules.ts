@@ -1,0 +1,65 @@
+// In: a Desired whose every object fits its schema. Out: what contradicts itself across the whole cluster.
+// Must never ask the live cluster: `latido validate` works without one.
+import { policyOf } from '../model/desired.ts';
+import type { Desired, DesiredObject, Policy } from '../model/desired.ts';
+import type { Finding } from '../model/finding.ts';
+import { isObject } from '../model/json.ts';
+import { GUEST_KINDS } from './duplicates.ts';
+
+export function clusterFindings(desired: Desired): readonly Finding[] {
+  const policy = policyOf(desired.cluster.spec);
+  return [...windowFindings(desired, policy), ...vmidFindings(desired, policy), ...thirdVote(desired)];
+}
+
+function windowFindings({ cluster }: Desired, policy: Policy): readonly Finding[] {
+  const about = reporter(cluster);
+  const { windows, restart } = policy;
+  return [
+    ...(restart === 'window' && windows.length === 0 ? [about('/spec/policy/restart', 'restart is "window", and there are no windows', 'add policy.windows, or write restart: never or now')] : []),
+    ...(restart !== 'window' && windows.length > 0 ? [{ ...about('/spec/policy/windows', `windows have no effect while restart is "${restart}"`, 'write restart: window'), severity: 'warning' as const }] : []),
+    ...windows.flatMap((window, i) => [
+      ...(/^([01]\d|2[0-3]):[0-5]\d$/.test(window.start) ? [] : [about(`/spec/policy/windows/${i}/start`, `"${window.start}" is not a time of day`, 'write hours and minutes: "02:00"')]),
+      ...(window.hours > 0 && window.hours <= HOURS_OF_A_WEEK ? [] : [about(`/spec/policy/windows/${i}/hours`, `a window of ${window.hours} hours is not possible`, `write more than 0 and at most ${HOURS_OF_A_WEEK}`)]),
+      ...(window.timezone === undefined || isTimeZone(window.timezone) ? [] : [about(`/spec/policy/windows/${i}/timezone`, `"${window.timezone}" is not a time zone`, 'write a name of the IANA list, such as Europe/Madrid or UTC')]),
+    ]),
+  ];
+}
+
+const HOURS_OF_A_WEEK = 168;
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}
+
+function vmidFindings({ cluster, objects }: Desired, { vmids }: Policy): readonly Finding[] {
+  if (vmids.from > vmids.to) return [reporter(cluster)('/spec/policy/vmids', `vmids start at ${vmids.from} and end at ${vmids.to}`, 'write the smaller number as from')];
+  return guests(objects).flatMap(({ guest, spec }) => {
+    const vmid = spec['vmid'];
+    if (typeof vmid !== 'number' || (vmid >= vmids.from && vmid <= vmids.to)) return [];
+    return [reporter(guest)('/spec/vmid', `the VMID ${vmid} is outside of ${vmids.from} to ${vmids.to}, which the cluster's policy allows`, 'choose a VMID in that range, or widen policy.vmids of the Cluster')];
+  });
+}
+
+/** With two nodes, the one that is left when the other fails has half the votes, and HA starts nothing. */
+function thirdVote({ cluster, objects }: Desired): readonly Finding[] {
+  const nodes = objects.filter(({ ref }) => ref.kind === 'Node').length;
+  const ha = guests(objects).filter(({ spec }) => isObject(spec['ha']) && spec['ha']['state'] !== 'ignored').length;
+  if (nodes !== 2 || ha === 0 || cluster.spec.qdevice === true) return [];
+  return [{
+    code: 'HA_WITHOUT_THIRD_VOTE', severity: 'warning', ref: cluster.ref, place: cluster.place('/spec/qdevice'),
+    fact: `${ha} ${ha === 1 ? 'guest uses' : 'guests use'} HA on two nodes: when one fails, the other has no quorum and starts nothing`,
+    fix: 'set up a QDevice on a third machine (pvecm qdevice setup) and write qdevice: true',
+  }];
+}
+
+function guests(objects: readonly DesiredObject[]): readonly { readonly guest: DesiredObject; readonly spec: { readonly [key: string]: unknown } }[] {
+  return objects.flatMap((guest) => (GUEST_KINDS.includes(guest.ref.kind) && isObject(guest.spec) ? [{ guest, spec: guest.spec }] : []));
+}
+
+function reporter(object: DesiredObject): (pointer: string, fact: string, fix: string) => Finding {
+  return (pointer, fact, fix) => ({ code: 'POLICY_INVALID', severity: 'error', ref: object.ref, place: object.place(pointer), fact, fix });
+}
