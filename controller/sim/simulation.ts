@@ -5,7 +5,7 @@ import { ConnectionError, type HttpRequest, type HttpResponse, type Transport } 
 import type { ApiTables } from '../pve/api-tables.ts';
 import { initialState, type ClusterSpec } from './cluster-spec.ts';
 import { answer } from './api/router.ts';
-import { rememberLastTold } from './last-told.ts';
+import { tell } from './last-told.ts';
 import { SimLog } from './log.ts';
 import { seededRandom } from './random.ts';
 import { Corosync } from './corosync.ts';
@@ -102,7 +102,7 @@ export class Simulation {
     if (!state || state.power === 'off') return;
     state.power = 'off';
     this.log.write(node, 'power off');
-    rememberLastTold(this.state, node, this.clock.now());
+    tell(this.state, node, this.clock.now());
     for (const guest of Object.values(this.state.guests)) if (guest.node === node) delete guest.process;
     this.running.loseNode(this, node);
     this.locks.loseNode(node);

@@ -30,7 +30,6 @@ export const haWorld: Readonly<Record<string, World>> = {
   'ha/051-status-current-started': { events: [], waitMs: 25_000 },
   'ha/057-status-current-stopped': { events: [], waitMs: 25_000 },
 
-  'migrate/029-pre-ha-managed': { events: [], waitMs: 40_000 },
   'migrate/042-live-shared-running-task-status': { events: [], waitMs: 1_000 },
   'migrate/051-live-with-local-disks-running-task-status': { events: [], waitMs: 1_000 },
   // The recording's QEMU could not mirror a disk; here the target goes away for a moment instead.

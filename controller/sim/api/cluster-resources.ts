@@ -2,17 +2,13 @@
 // In: the state as the addressed node sees it. Out: one row a pool, guest, node, storage and network zone.
 // Must never ask a dead node: what such a node last told stays as it was.
 import type { Json, JsonObject } from '../../model/json.ts';
-import { bootDiskBytes, sizeIn } from '../drives.ts';
-import { numberIn } from '../guests.ts';
 import { haStateOf, sidOf } from '../ha/intercept.ts';
-import { lastTold } from '../last-told.ts';
+import { toldOf } from '../last-told.ts';
 import { membersSeenBy } from '../quorum.ts';
 import type { GuestState } from '../state.ts';
 import { text, type Call } from './handler.ts';
 import { nodeFigures } from './node-status.ts';
 import { isEnabledOn, storageStatus } from './storage-status.ts';
-
-const MIB = 2 ** 20;
 
 export function resources(call: Call): Json {
   const type = text(call, 'type');
@@ -40,24 +36,9 @@ function guestRow(call: Call, guest: GuestState, members: ReadonlySet<string>, p
     id: `${type}/${vmid}`, type, vmid, node, ...(pool === undefined ? {} : { pool }), ...(hastate === undefined ? {} : { hastate }),
     ...(config.lock === undefined ? {} : { lock: config.lock }), ...(config.tags === undefined ? {} : { tags: config.tags }),
   };
-  const told = members.has(node) ? { running: guest.process ? 1 : 0, uptime: uptimeOf(call, guest) } : lastTold(call.state, guest);
+  const told = toldOf(call.state, guest, members.has(node), call.sim.clock.now());
   if (!told) return { ...known, status: 'unknown' };
-  const name = String((type === 'qemu' ? config.name : config.hostname) ?? `${type === 'qemu' ? 'VM ' : 'CT'}${vmid}`);
-  return {
-    ...known, name, status: told.running ? 'running' : 'stopped', template: config.template === 1 ? 1 : 0, uptime: told.uptime, ...sizes(call, guest),
-    cpu: 0, mem: 0, disk: 0, diskread: 0, diskwrite: 0, netin: 0, netout: 0, ...(Number(call.version) >= 9 ? { memhost: 0 } : {}),
-  };
-}
-
-function uptimeOf(call: Call, guest: GuestState): number {
-  return guest.process ? Math.floor((call.sim.clock.now() - guest.process.startedAtMs) / 1000) : 0;
-}
-
-function sizes(call: Call, { config, type, node }: GuestState): JsonObject {
-  const hostCores = call.state.nodes[node]?.cores ?? 1;
-  const cores = type === 'qemu' ? numberIn(config.sockets, 1) * numberIn(config.cores, 1) : numberIn(config.cores, hostCores);
-  const maxdisk = type === 'qemu' ? bootDiskBytes(config) : sizeIn(config.rootfs ?? '');
-  return { maxcpu: config.vcpus === undefined ? Math.min(cores, hostCores) : Number(config.vcpus), maxmem: numberIn(config.memory, 512) * MIB, maxdisk };
+  return { ...known, ...told, cpu: 0, mem: 0, disk: 0, diskread: 0, diskwrite: 0, netin: 0, netout: 0, ...(Number(call.version) >= 9 ? { memhost: 0 } : {}) };
 }
 
 function nodeRows(call: Call, members: ReadonlySet<string>): JsonObject[] {
