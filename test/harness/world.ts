@@ -2,6 +2,7 @@
 // and manifests as text. Nothing of ours is mocked: the simulator stands behind the Transport door.
 import { createMemoryStore } from '../../controller/env/memory-store.ts';
 import { createPveClient } from '../../controller/env/pve-client.ts';
+import type { Credentials } from '../../controller/env/pve-session.ts';
 import { createRegistry } from '../../controller/kinds/index.ts';
 import { parseFiles } from '../../controller/manifests/parse.ts';
 import type { Env, Logger, Store, Transport } from '../../controller/model/doors.ts';
@@ -46,14 +47,16 @@ export function commitOf(yaml: string, revision = 'main@sha1:0000000'): Commit {
   return { parsed: parseFiles([{ path: 'cluster.yaml', text: yaml.includes('kind: Cluster') ? yaml : `${CLUSTER}---\n${yaml}` }]), revision };
 }
 
-export interface WorldOptions extends Partial<SimulationOptions> { readonly version?: string; readonly wrap?: (transport: Transport) => Transport; readonly store?: Store }
+export interface WorldOptions extends Partial<SimulationOptions> { readonly version?: string; readonly wrap?: (transport: Transport) => Transport; readonly store?: Store; readonly credentials?: Credentials }
 
 export class World {
   readonly sim: Simulation;
   readonly env: Env;
+  readonly #credentials: Credentials;
 
   constructor(cluster: ClusterSpec = {}, options: WorldOptions = {}) {
-    const { version = '9.2', wrap = (transport) => transport, store = createMemoryStore(), ...more } = options;
+    const { version = '9.2', wrap = (transport) => transport, store = createMemoryStore(), credentials = { token: `${LAB_TOKEN.id}=${LAB_TOKEN.secret}` }, ...more } = options;
+    this.#credentials = credentials;
     this.sim = new Simulation({ seed: 1, tables: tables(version), startMs: START_MS, cluster, ...more });
     this.env = this.envOf(wrap(this.sim.transport()), store);
   }
@@ -62,7 +65,7 @@ export class World {
     const { clock } = this.sim;
     const random = () => this.sim.random();
     const endpoints = Object.keys(this.sim.state.nodes).map((node) => `https://${node}:8006`);
-    const pve = createPveClient({ endpoints, credentials: { token: `${LAB_TOKEN.id}=${LAB_TOKEN.secret}` }, transport, clock, random });
+    const pve = createPveClient({ endpoints, credentials: this.#credentials, transport, clock, random });
     return { pve, clock, store, log: SILENT, random };
   }
 
