@@ -10,10 +10,12 @@ import { DEFAULT_MARK } from './model/desired.ts';
 import type { Desired } from './model/desired.ts';
 import type { Env } from './model/doors.ts';
 import { Failure, failure } from './model/finding.ts';
-import type { Finding } from './model/finding.ts';
+import type { Finding, Place } from './model/finding.ts';
 import { isObject } from './model/json.ts';
 import type { Registry } from './model/kind.ts';
 import type { Plan } from './model/plan.ts';
+import { refText } from './model/ref.ts';
+import type { Ref } from './model/ref.ts';
 import type { ApplyResult, Progress } from './model/progress.ts';
 import { observe, observeFacts, requireSight } from './observe/observe.ts';
 import { makePlan } from './plan/plan.ts';
@@ -55,9 +57,15 @@ export interface ApplyRoundOptions { readonly onProgress?: (progress: Progress) 
 /** Does the round's plan, exactly; the journal is durable before each effect. */
 export async function applyRound(env: Env, round: Round, options: ApplyRoundOptions = {}): Promise<ApplyResult> {
   const journal = await openJournal(env.store);
-  const result = await applyPlan(round.plan, { env, journal, version: round.version, ...options });
+  const result = await applyPlan(round.plan, { env, journal, version: round.version, placeOf: placesOf(round.desired), ...options });
   await writeInventory(env.store, nextMemories(round.inventory.memories, round.plan, result));
   return result;
+}
+
+/** Proxmox names a parameter (`net0`); a manifest wrote it below `config`, or as a field of its own. */
+function placesOf(desired: Desired): (ref: Ref, param: string) => Place | undefined {
+  const objects = new Map(desired.objects.map((object) => [refText(object.ref), object]));
+  return (ref, param) => objects.get(refText(ref))?.place(`spec.config.${param}`);
 }
 
 /** After a kill: waits for what was under way, so that the next plan sees a world at rest. */

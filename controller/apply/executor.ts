@@ -1,6 +1,7 @@
 // In: an approved plan. Out: what was done, failed, not tried, unsettled; progress on the way. Runs independent steps
 // side by side, as far as Proxmox's lock domains and a bound per node allow; a failed step ends only its own branch.
 import type { Env } from '../model/doors.ts';
+import type { Place } from '../model/finding.ts';
 import type { Plan, PlannedStep } from '../model/plan.ts';
 import { runnableSteps } from '../model/plan.ts';
 import type { ApplyResult, Progress } from '../model/progress.ts';
@@ -21,6 +22,8 @@ export interface ApplyOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** Aborted: running steps end, no further one starts. */
   readonly signal?: AbortSignal;
+  /** Where the manifest says what Proxmox refuses: `net0` of this object. */
+  readonly placeOf?: (ref: Ref, param: string) => Place | undefined;
 }
 
 interface Item { readonly ref: Ref; readonly step: PlannedStep }
@@ -94,9 +97,9 @@ class Executor {
   }
 
   private perform({ ref, step }: Item): Promise<StepEnd> {
-    const { env, journal, signal } = this.options;
+    const { env, journal, signal, placeOf } = this.options;
     const onProgress = (percent: number | undefined, text: string | undefined) => this.tell({ event: 'progress', at: env.clock.now(), ref, step, ...(percent === undefined ? {} : { percent }), ...(text === undefined ? {} : { text }) });
-    return runStep({ env, journal, looker: this.looker, digests: this.digests, plan: this.plan.fingerprint, onProgress, ...(signal ? { signal } : {}) }, ref, step);
+    return runStep({ env, journal, looker: this.looker, digests: this.digests, plan: this.plan.fingerprint, onProgress, ...(signal ? { signal } : {}), ...(placeOf ? { placeOf } : {}) }, ref, step);
   }
 
   private finish({ ref, step }: Item, end: StepEnd, durationMs: number): void {

@@ -2,7 +2,7 @@
 // the UPID, awaits, journals the end. Must never send a write twice: what may have had an effect is left unsettled.
 import { ConnectionError, PveError } from '../model/doors.ts';
 import type { Env } from '../model/doors.ts';
-import type { Finding } from '../model/finding.ts';
+import type { Finding, Place } from '../model/finding.ts';
 import { isObject } from '../model/json.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { PlannedStep } from '../model/plan.ts';
@@ -27,6 +27,8 @@ export interface StepWorld {
   readonly plan: string;
   readonly onProgress: (percent: number | undefined, text: string | undefined) => void;
   readonly signal?: AbortSignal;
+  /** Where the manifest says what Proxmox refuses. */
+  readonly placeOf?: (ref: Ref, param: string) => Place | undefined;
 }
 
 export async function runStep(world: StepWorld, ref: Ref, step: PlannedStep): Promise<StepEnd> {
@@ -68,7 +70,7 @@ async function send(world: StepWorld, ref: Ref, step: PlannedStep, action: Extra
     await journal.write({ event: 'posted', at: env.clock.now(), step: step.id, upid });
     return await awaitTask(world, ref, step, upid);
   } catch (error) {
-    if (error instanceof PveError) return { end: 'failed', findings: pveFindings(ref, step, action, error) };
+    if (error instanceof PveError) return { end: 'failed', findings: pveFindings(world, ref, step, action, error) };
     if (!(error instanceof ConnectionError)) throw error;
     if (!error.sent) return failed(ref, step, 'ENDPOINT_UNREACHABLE', `${step.title}: ${error.message}`, 'nothing was sent; run it again when the cluster answers');
     return { end: 'unsettled', why: `the connection was lost before the answer came: ${error.message}` };
@@ -126,12 +128,17 @@ async function readDigest(env: Env, path: string, node: string | undefined): Pro
   }
 }
 
-/** Proxmox names the parameter: the finding names it too, so that the reader's place can be looked up. */
-function pveFindings(ref: Ref, step: PlannedStep, action: Extract<Action, { via: 'pve' }>, error: PveError): readonly Finding[] {
+/** Proxmox names the parameter: the finding gets the place where the manifest wrote it. */
+function pveFindings(world: StepWorld, ref: Ref, step: PlannedStep, action: Extract<Action, { via: 'pve' }>, error: PveError): readonly Finding[] {
   const named = Object.entries(error.errors);
   const base = { severity: 'error' as const, ref, ...(action.node ? { node: action.node } : {}) };
   if (named.length === 0) return [{ ...base, code: error.status === 403 ? 'PERMISSION_DENIED' : 'PVE_REFUSED', fact: `${step.title}: ${error.message.trim()} (${error.status} ${action.method} ${action.path})` }];
-  return named.map(([param, why]) => ({ ...base, code: 'PVE_REFUSED', fact: `${step.title}: ${param}: ${String(why).trim()} (${error.status} ${action.method} ${action.path})`, param }));
+  return named.map(([param, why]) => ({ ...base, ...placed(world, ref, param), code: 'PVE_REFUSED', fact: `${step.title}: ${param}: ${String(why).trim()} (${error.status} ${action.method} ${action.path})`, param }));
+}
+
+function placed(world: StepWorld, ref: Ref, param: string): { readonly place?: Place } {
+  const place = world.placeOf?.(ref, param);
+  return place ? { place } : {};
 }
 
 function failed(ref: Ref, step: PlannedStep, code: Finding['code'], fact: string, fix?: string, log: readonly string[] = []): StepEnd {
