@@ -30,6 +30,7 @@ export function createLooker(env: Env, version: string): Looker {
     forget: () => { last = undefined; },
     look: async (conditions) => {
       let now = await bulk();
+      for (const condition of conditions) if (condition.is === 'guest-identity') now = await identify(env, condition.vmid, now);
       for (const vmid of new Set(conditions.flatMap((condition) => ('vmid' in condition && condition.is !== 'vmid-free' ? [condition.vmid] : [])))) now = await lookAt(env, vmid, now);
       return now;
     },
@@ -50,6 +51,13 @@ async function lookAt(env: Env, vmid: number, now: Now): Promise<Now> {
   const { lock: _old, ...rest } = guest;
   const fresh: GuestFact = { ...rest, status: typeof status === 'string' ? status : 'unknown', template: guest.template || Number(template ?? 0) === 1, ...(typeof lock === 'string' && lock !== '' ? { lock } : {}) };
   return { ...now, guests: new Map([...now.guests, [vmid, fresh]]) };
+}
+
+async function identify(env: Env, vmid: number, now: Now): Promise<Now> {
+  const guest = now.guests.get(vmid);
+  const answer = guest && await ask(env, `/nodes/${guest.node}/${guest.type}/${vmid}/config`, guest.node);
+  const uuid = answer?.ok && isObject(answer.data) ? /uuid=([0-9a-f-]{36})/i.exec(String(answer.data.smbios1 ?? ''))?.[1]?.toLowerCase() : undefined;
+  return uuid === undefined ? now : { ...now, identities: new Map([...(now.identities ?? []), [vmid, uuid]]) };
 }
 
 async function ask(env: Env, path: string, node?: string): Promise<Answer> {

@@ -7,8 +7,10 @@ export type Condition =
   | { readonly is: 'node-online'; readonly node: string }
   /** Not locked and none of its tasks is running. */
   | { readonly is: 'guest-idle'; readonly vmid: number }
-  /** Still the very guest that was planned on: at this node, of this type, carrying the mark (unless being adopted). */
-  | { readonly is: 'guest-is'; readonly vmid: number; readonly type: GuestType; readonly node: string; readonly mark?: string; readonly identity?: string }
+  /** Still the guest that was planned on: at this node, of this type, carrying the mark (unless being adopted). */
+  | { readonly is: 'guest-is'; readonly vmid: number; readonly type: GuestType; readonly node: string; readonly mark?: string }
+  /** The very guest: its uuid is read from its configuration. For what cannot be undone. */
+  | { readonly is: 'guest-identity'; readonly vmid: number; readonly identity: string }
   | { readonly is: 'guest-status'; readonly vmid: number; readonly status: 'running' | 'stopped' }
   | { readonly is: 'guest-on'; readonly vmid: number; readonly nodes: readonly string[] }
   | { readonly is: 'guest-template'; readonly vmid: number }

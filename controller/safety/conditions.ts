@@ -4,7 +4,10 @@ import type { Facts, GuestFact, TaskFact } from '../model/facts.ts';
 import type { Condition } from '../model/step.ts';
 
 /** Fresh knowledge about one moment; guests that were asked singly replace what the bulk call said. */
-export type Now = Pick<Facts, 'quorate' | 'nodes' | 'guests' | 'storages' | 'haResources' | 'tasks' | 'unread'>;
+export type Now = Pick<Facts, 'quorate' | 'nodes' | 'guests' | 'storages' | 'haResources' | 'tasks' | 'unread'> & {
+  /** uuids of the guests that were asked for theirs. */
+  readonly identities?: ReadonlyMap<number, string>;
+};
 
 export function unmet(condition: Condition, now: Now): string | undefined {
   switch (condition.is) {
@@ -12,6 +15,7 @@ export function unmet(condition: Condition, now: Now): string | undefined {
     case 'node-online': return offline(condition.node, now);
     case 'guest-idle': return busy(condition.vmid, now);
     case 'guest-is': return notTheGuest(condition, now);
+    case 'guest-identity': return another(condition.vmid, condition.identity, now);
     case 'guest-status': return otherStatus(condition.vmid, condition.status, now);
     case 'guest-on': return elsewhere(condition.vmid, condition.nodes, now);
     case 'guest-template': return withGuest(condition.vmid, now, (guest) => (guest.template ? undefined : `guest ${condition.vmid} is not a template yet`));
@@ -57,6 +61,12 @@ function notTheGuest(condition: Extract<Condition, { is: 'guest-is' }>, now: Now
     if (condition.mark !== undefined && !guest.tags.includes(condition.mark)) return `guest ${condition.vmid} no longer carries the tag ${condition.mark}`;
     return offline(guest.node, now);
   });
+}
+
+function another(vmid: number, identity: string, now: Now): string | undefined {
+  const live = now.identities?.get(vmid);
+  if (live === undefined) return `guest ${vmid} did not tell its uuid`;
+  return live === identity ? undefined : `guest ${vmid} is another one than was planned on (uuid ${live}, not ${identity})`;
 }
 
 function otherStatus(vmid: number, status: string, now: Now): string | undefined {

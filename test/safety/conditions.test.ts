@@ -25,6 +25,7 @@ describe('a condition that does not hold says why', () => {
     ['mark gone', is, facts({ guests: [guest(1, { tags: [] })] }), 'no longer carries'],
     ['a container now', is, facts({ guests: [guest(1, { type: 'lxc' })] }), 'is now a container'],
     ['gone', is, facts(), 'does not exist'],
+    ['no uuid told', { is: 'guest-identity', vmid: 1, identity: 'u' }, facts({ guests: [guest(1)] }), 'did not tell'],
     ['not readable is not absent', is, facts({ unread: blind }), 'could not be read'],
     ['not readable is not free', { is: 'vmid-free', vmid: 2 }, facts({ unread: blind }), 'could not be read'],
     ['taken', { is: 'vmid-free', vmid: 1 }, facts({ guests: [guest(1)] }), 'taken'],

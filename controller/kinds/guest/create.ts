@@ -86,7 +86,7 @@ function newSteps(tables: ApiTables, type: GuestType, object: DesiredObject<Gues
   Object.assign(params, sourceParams(type, object));
   const creating = createStep(type, object, node, params, made, tables);
   const live = newLive(type, object, node, {}, context);
-  const scope = scopeOf(tables, type, live.guest, context.mark, undefined);
+  const scope = scopeOf(tables, type, live.guest, context.mark);
   const after = guestOps(tables, type, { ref, id: String(spec.vmid), desired: object }, live, context).filter(isAfterCreate);
   const restored = spec.source?.backup !== undefined ? guestOps(tables, type, { ref, id: String(spec.vmid), desired: object }, live, context).filter((op) => op.op === 'set') : [];
   return {
@@ -188,7 +188,7 @@ function cloneSteps(tables: ApiTables, type: GuestType, object: DesiredObject<Gu
   };
   const arrivedOn = direct ? node : source;
   const live = newLive(type, object, arrivedOn, clonedConfig(type, config, object.ref.name, storage), context);
-  const scope = scopeOf(tables, type, live.guest, undefined, undefined);
+  const scope = scopeOf(tables, type, live.guest, undefined);
   const ops = guestOps(tables, type, { ref, id: String(spec.vmid), desired: object }, live, context).filter((op) => op.op !== 'migrate' && op.op !== 'stuck' && op.op !== 'pool');
   const moved = arrivedOn === node ? [] : [moveClone(type, spec.vmid, arrivedOn, node, bytes, scope.guards(arrivedOn))];
   const [before, after] = [ops.filter((op) => !isAfterCreate(op)), ops.filter(isAfterCreate)];

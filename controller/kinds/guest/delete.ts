@@ -28,13 +28,13 @@ export function deleteSteps(tables: ApiTables, type: GuestType, change: Change<G
   if (change.observed.state !== 'present') return { steps: [] };
   const { live, identity } = change.observed;
   const node = live.guest.node;
-  const scope = scopeOf(tables, type, live.guest, context.mark, identity);
+  const scope = scopeOf(tables, type, live.guest, context.mark);
   const destroy = change.subject.memory?.fields.includes(RECLAIM_DELETE) === true;
   return {
     steps: [
       ...(live.ha ? [haRemoveStep(scope, node)] : []),
       ...(live.guest.status === 'stopped' ? [] : [shutdownStep(scope, node)]),
-      destroy ? destroyStep(scope, live) : releaseStep(scope, live, context.mark),
+      destroy ? destroyStep(scope, live, identity) : releaseStep(scope, live, context.mark),
     ],
     notes: destroy ? [] : ['its manifest never said `reclaim: delete`, so it is stopped and released, and its disks stay'],
   };
@@ -44,7 +44,7 @@ function named(volume: Volume): string {
   return volume.bytes > 0 ? `${volume.volume} (${printSize(volume.bytes)})` : volume.volume;
 }
 
-function destroyStep(scope: Scope, live: GuestLive): Step {
+function destroyStep(scope: Scope, live: GuestLive, identity: string | undefined): Step {
   const { node, vmid } = live.guest;
   const doomed = volumes(scope.type, live).filter((volume) => !volume.cdrom);
   const text = doomed.map(named).join(', ');
@@ -52,7 +52,7 @@ function destroyStep(scope: Scope, live: GuestLive): Step {
   return {
     title: `destroy it${doomed.length > 0 ? ` and its volumes ${text}` : ''}`,
     action: { via: 'pve', method: 'DELETE', path: guestPath(scope.type, node, vmid), params: { purge: 1, 'destroy-unreferenced-disks': 0 }, node },
-    guards: [...scope.guards(node), { is: 'guest-status', vmid, status: 'stopped' }], risk: 'data-loss', locks: [`guest/${vmid}`], node, timeoutMs: DELETE_TIMEOUT,
+    guards: [...scope.guards(node), { is: 'guest-status', vmid, status: 'stopped' }, ...(identity === undefined ? [] : [{ is: 'guest-identity' as const, vmid, identity }])], risk: 'data-loss', locks: [`guest/${vmid}`], node, timeoutMs: DELETE_TIMEOUT,
     ...(isProtected ? { hold: { code: 'REFUSED', reason: 'it is protected: take `protection` off first', approvable: false } } : {}),
   };
 }

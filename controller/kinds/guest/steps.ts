@@ -36,17 +36,17 @@ export interface Scope {
 
 export function updateSteps(tables: ApiTables, type: GuestType, change: Change<GuestSpec, GuestLive>, context: KindContext): Steps {
   if (change.observed.state !== 'present') return { steps: [] };
-  const { live, digest, identity } = change.observed;
+  const { live, digest } = change.observed;
   const ops = guestOps(tables, type, change.subject, live, context);
-  const scope = scopeOf(tables, type, live.guest, change.verb === 'adopt' ? undefined : context.mark, identity);
+  const scope = scopeOf(tables, type, live.guest, change.verb === 'adopt' ? undefined : context.mark);
   const notes = ops.flatMap((op) => noteOf(op));
   return { steps: stepsOf(scope, ops, live, context, change.subject.desired?.spec, digest), notes };
 }
 
-export function scopeOf(tables: ApiTables, type: GuestType, guest: Pick<GuestFact, 'vmid'>, mark: string | undefined, identity: string | undefined): Scope {
+export function scopeOf(tables: ApiTables, type: GuestType, guest: Pick<GuestFact, 'vmid'>, mark: string | undefined): Scope {
   const guards = (node: string): readonly Condition[] => [
     { is: 'quorate' }, { is: 'node-online', node }, { is: 'guest-idle', vmid: guest.vmid },
-    { is: 'guest-is', vmid: guest.vmid, type, node, ...(mark === undefined ? {} : { mark }), ...(identity === undefined ? {} : { identity }) },
+    { is: 'guest-is', vmid: guest.vmid, type, node, ...(mark === undefined ? {} : { mark }) },
   ];
   return { tables, type, vmid: guest.vmid, guards };
 }
