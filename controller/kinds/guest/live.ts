@@ -40,8 +40,12 @@ export function observeGuest(type: GuestType, subject: Subject<GuestSpec>, facts
   if (why) return { state: 'busy', why, owned };
   const rows = answer(`${guestPath(type, guest.node, vmid)}/pending`);
   if (!rows.ok) return { state: 'unknown', why: `its configuration could not be read: ${rows.message}` };
+  const config = parsePending(rows.data);
+  // The bulk list does not tell locks (quirk 27); the configuration does.
+  if (config.config.lock !== undefined) return { state: 'busy', why: `guest ${vmid} is locked (${config.config.lock})`, owned };
+  if (guest.status === 'unknown') return { state: 'unknown', why: `${guest.node} has not told yet whether it runs` };
   const migrate = answer(`${guestPath(type, guest.node, vmid)}/migrate`);
-  return present(guest, parsePending(rows.data), facts.haResources.get(sidOf(type, vmid)), migrate.ok ? migrate.data : undefined, owned);
+  return present(guest, config, facts.haResources.get(sidOf(type, vmid)), migrate.ok ? migrate.data : undefined, owned);
 }
 
 function present(guest: GuestFact, config: ReturnType<typeof parsePending>, ha: HaResourceFact | undefined, preconditions: Json | undefined, owned: boolean): Observed<GuestLive> {
