@@ -34,9 +34,9 @@ export function checkRunning(guest: GuestState): void {
 }
 
 /** The guest's file lock: one operation on its configuration at a time, on its node. */
-export function withGuestLock<T>(sim: Simulation, type: GuestType, node: string, vmid: number, work: () => Promise<T> | T): Promise<T> {
+export function withGuestLock<T>(sim: Simulation, type: GuestType, node: string, vmid: number, work: () => Promise<T> | T, says?: (line: string) => void): Promise<T> {
   const file = type === 'qemu' ? `/var/lock/qemu-server/lock-${vmid}.conf` : `/run/lock/lxc/pve-config-${vmid}.lock`;
-  return sim.locks.during(`${node}:${file}`, node, work, `can't lock file '${file}' - got timeout`, GUEST_LOCK_WAIT_MS);
+  return sim.locks.during(`${node}:${file}`, node, work, `can't lock file '${file}' - got timeout`, GUEST_LOCK_WAIT_MS, says);
 }
 
 /** Throws unless the caller has the privilege on the guest itself or on the pool it is or will be in. */

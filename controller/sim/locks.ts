@@ -20,9 +20,13 @@ export class LockTable {
   }
 
   /** Runs `work` as the only holder of `name`; throws an Error with `timeoutText` when another holds it for `waitMs`.
-      `node` owns it: a lock of a node that loses its power is free again. */
-  async during<T>(name: string, node: string, work: () => Promise<T> | T, timeoutText: string, waitMs = GUEST_LOCK_WAIT_MS): Promise<T> {
+      `node` owns it: a lock of a node that loses its power is free again.
+      Who waits `says` so, as Proxmox writes it into the task's log. */
+  async during<T>(name: string, node: string, work: () => Promise<T> | T, timeoutText: string, waitMs = GUEST_LOCK_WAIT_MS, says?: (line: string) => void): Promise<T> {
+    const waits = this.#held.has(name);
+    if (waits) says?.('trying to acquire lock...');
     await this.#acquire(name, node, timeoutText, waitMs);
+    if (waits) says?.(' OK');
     try {
       return await work();
     } finally {

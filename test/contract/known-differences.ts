@@ -1,22 +1,14 @@
 // The recorded exchanges that the simulation cannot answer alike, each with the reason. The contract test fails when
 // an exchange differs that is not listed here, and when a listed one no longer differs.
 
-const blindForContainers = 'the recorded nodes could not tell whether their containers run';
 const noChattr = 'the recorded nodes lack chattr and say so in the log';
 
 export const knownDifferences: Readonly<Record<string, string>> = {
   'qemu/281-template-task-log': noChattr,
   'qemu/349-cleanup-110-task-log': noChattr,
-  'qemu/127-resources-vm': 'resources lag up to ten seconds behind in the real cluster',
   'lxc/033-status-after-start': 'the recorded node could not ask its container: no usable cgroups there',
   'lxc/044-clone-task-log': 'the figures of the file copy are not simulated',
   'lxc/056-cleanup-302-task-log': 'the recorded node may not remove a subvolume\'s folders',
-  'migrate/045-live-shared-running-resources': 'resources lag up to ten seconds behind in the real cluster',
-  'migrate/054-live-with-local-disks-running-resources': blindForContainers,
-  'migrate/205-live-with-local-disks-ok-running-resources': blindForContainers,
-  'ha-error/004-resources-error': blindForContainers,
-  'ha3/003-resources-maintenance': blindForContainers,
-  'ha4/003-resources-node-dead': blindForContainers,
   'migrate/058-live-with-local-disks-task-log': 'the recorded QEMU could not mirror a disk; here another failure stands for it',
   'migrate/209-live-with-local-disks-ok-task-log': 'the recorded memory was copied before its first report was due',
   'migrate/233-ct-migrate-stopped-task-log': 'the figures of the file copy are not simulated',

@@ -3,12 +3,12 @@ import { isQuorate } from '../quorum.ts';
 import { sidOf } from '../ha/intercept.ts';
 import { touch } from '../guest-config.ts';
 import { checkDrives, defaultBootOrder, DriveError, isDrive, makeDrives } from '../drives.ts';
-import { demandOnGuest, demandOnStorage, withGuestLock } from '../guests.ts';
+import { demandOnStorage, withGuestLock } from '../guests.ts';
 import { randomUuid } from '../random.ts';
 import type { ConfigValue, GuestConfig, GuestState } from '../state.ts';
 import { startTask, type TaskContext } from '../tasks.ts';
 import { enabledStorage, findVolume, parseVolumeId } from '../volumes.ts';
-import { parameterError, permissionError, flag, text, type Call } from './handler.ts';
+import { ApiError, parameterError, permissionError, flag, text, type Call } from './handler.ts';
 import { canonicalOption, demandOptions, demandStorages, optionsOf, pinnedMachine, qemuVersion } from './qemu-options.ts';
 import { startVm } from './qemu-start.ts';
 
@@ -20,7 +20,8 @@ export function create(call: Call): string {
   if (pool !== undefined && !Object.hasOwn(call.state.pools, pool)) throw permissionError(`pool '${pool}' does not exist`);
   const storage = text(call, 'storage');
   if (storage !== undefined) demandOnStorage(call, storage, 'Datastore.AllocateSpace');
-  demandOnGuest(call, vmid, 'VM.Allocate', pool);
+  const mayAllocate = call.caller.can(`/vms/${vmid}`, 'VM.Allocate') || (pool !== undefined && call.caller.can(`/pool/${pool}`, 'VM.Allocate'));
+  if (!mayAllocate) throw new ApiError(403, 'Permission check failed\n');
   const options = optionsOf(call);
   if (archive !== undefined) checkArchive(call, archive, options);
   demandStorages(call, options, storage);

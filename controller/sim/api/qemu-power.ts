@@ -26,18 +26,23 @@ export function stop(call: Call): string {
   const guest = guestOf(call, 'qemu');
   const queued = guest.process ? haIntercept(call, sidOf('qemu', guest.vmid), 'stop') : undefined;
   if (queued !== undefined) return queued;
-  if (flag(call, 'overrule-shutdown')) interruptShutdowns(call, guest);
-  return task(call, 'qmstop', (context) => locked(call, context, async (vm) => {
-    if (!vm.process) return;
-    await context.sleep(call.sim.timings.stopMs);
-    turnOff(call.sim, vm);
-  }));
+  const overruled = flag(call, 'overrule-shutdown') ? interruptShutdowns(call, guest) : [];
+  const ended = overruled.map((upid) => call.sim.running.done(upid));
+  return task(call, 'qmstop', async (context) => {
+    if (overruled.length > 0) context.log(`overruled qmshutdown tasks: ${overruled.join(', ')}`);
+    await Promise.all(ended);
+    await locked(call, context, async (vm) => {
+      if (!vm.process) return;
+      await context.sleep(call.sim.timings.stopMs);
+      turnOff(call.sim, vm);
+    });
+  });
 }
 
-function interruptShutdowns(call: Call, guest: GuestState): void {
-  for (const running of call.sim.running.on(call.node)) {
-    if (running.type === 'qmshutdown' && running.id === String(guest.vmid)) call.sim.running.interrupt(running.upid);
-  }
+function interruptShutdowns(call: Call, guest: GuestState): readonly string[] {
+  const shutdowns = call.sim.running.on(call.node).filter((running) => running.type === 'qmshutdown' && running.id === String(guest.vmid));
+  for (const { upid } of shutdowns) call.sim.running.interrupt(upid);
+  return shutdowns.map(({ upid }) => upid);
 }
 
 export function shutdown(call: Call): string {
@@ -154,5 +159,5 @@ function locked(call: Call, context: TaskContext, work: (guest: GuestState) => P
     const guest = loadGuest(call.sim, 'qemu', call.node, vmid);
     if (!flag(call, 'skiplock')) checkLock(guest);
     await work(guest);
-  });
+  }, (line) => context.log(line));
 }
