@@ -233,7 +233,7 @@ export class HaDaemons {
     const { ha } = this.#sim.state;
     if (!isQuorate(this.#sim.state, node)) return false;
     if (Object.values(ha.manager.service_status).some((service) => service.node === node && service.state === 'fence')) return false;
-    return memory.state !== 'wait_for_quorum' || !this.#hasNoService() || ha.commands.length > 0;
+    return memory.state === 'master' || memory.state === 'lost_manager_lock' || !this.#hasNoService() || ha.commands.length > 0;
   }
 
   #hasNoService(): boolean {
@@ -359,7 +359,7 @@ export class HaDaemons {
 
   #startWorkers(node: string, memory: LrmMemory, view: LrmView): void {
     if (memory.state === 'maintenance' && activeServices(view) === 0 && Object.keys(memory.workers).length === 0) this.#releaseAgent(node, memory);
-    const starting = memory.shutdown ? Object.values(memory.workers).filter((worker) => !worker.started) : workersToStart(memory, view);
+    const starting = memory.shutdown && memory.state === 'active' ? Object.values(memory.workers).filter((worker) => !worker.started) : workersToStart(memory, view);
     for (const worker of starting) {
       worker.started = true;
       void this.#work(node, memory, worker);
