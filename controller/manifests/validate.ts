@@ -31,17 +31,18 @@ export function validate(parsed: Parsed, revision: string, registry: Registry): 
   const needs = needsOf(desired, registry);
   // A document that could not be read may be the one that the others name, or the Cluster.
   const isWhole = parsed.findings.every(({ severity }) => severity !== 'error') && shapes.every((shape) => shape.head !== undefined);
+  const ofKinds = kindFindings(objects, desired, registry, isWhole && objects.length === heads.length);
   const findings = inOrder([
     ...parsed.findings,
     ...shapes.flatMap((shape) => shape.findings),
     ...checked.flatMap((one) => one.findings),
     ...duplicateRefs(heads),
     ...clusterCount(clusters, isWhole),
-    ...objects.flatMap((object) => registry.get(object.ref.kind)?.findings(object, desired) ?? []),
+    ...ofKinds,
     ...duplicateIds(objects, registry),
     ...duplicateMacs(objects),
     ...duplicateGuestNames(objects),
-    ...(isWhole ? missingReferences(desired, needs, refsOf(heads), registry) : []),
+    ...(isWhole ? missingReferences(desired, needs, refsOf(heads), registry).filter((finding) => !ofKinds.some((other) => isSameMistake(finding, other))) : []),
     ...cycles(desired, needs),
     ...(objects.some(({ ref }) => ref.kind === 'Cluster') ? clusterFindings(desired) : []),
   ]);
@@ -66,6 +67,15 @@ function specFindings({ ref, spec, document }: Head, registry: Registry): readon
   const findings = troubles.slice(0, FINDINGS_PER_DOCUMENT).map(({ pointer, fact, fix }) => schemaFinding(ref, document, pointer, fact, fix));
   if (troubles.length > FINDINGS_PER_DOCUMENT) findings.push(schemaFinding(ref, document, '', `${troubles.length - FINDINGS_PER_DOCUMENT} more mistakes in this document`, 'correct those that are listed first'));
   return findings;
+}
+
+/** The kinds know only objects that fit their schema: what one of them misses may be a document with mistakes. */
+function kindFindings(objects: readonly DesiredObject[], desired: Desired, registry: Registry, isComplete: boolean): readonly Finding[] {
+  return objects.flatMap((object) => registry.get(object.ref.kind)?.findings(object, desired) ?? []).filter(({ code }) => isComplete || code !== 'REFERENCE_MISSING');
+}
+
+function isSameMistake(a: Finding, b: Finding): boolean {
+  return a.code === b.code && a.place !== undefined && b.place !== undefined && placeText(a.place) === placeText(b.place);
 }
 
 function schemaFinding(ref: Finding['ref'], document: ManifestDocument, pointer: string, fact: string, fix?: string): Finding {

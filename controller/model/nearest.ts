@@ -5,7 +5,8 @@ const LENGTH_MAX = 64;
 
 /** The one of `names` that `word` was probably meant to be; nothing when none is near enough to be a typing mistake. */
 export function nearest(word: string, names: Iterable<string>): string | undefined {
-  if (word.length > LENGTH_MAX) return undefined;
+  // Every letter is one mistake away from every other.
+  if (word.length < 2 || word.length > LENGTH_MAX) return undefined;
   const reach = Math.min(3, Math.max(1, Math.floor(word.length / 3)));
   const near = [...names]
     .filter((name) => name !== word && Math.abs(name.length - word.length) <= reach)

@@ -107,8 +107,9 @@ describe('limits', () => {
   });
 
   test.each(['[', '{a: ', '- ', '? ', '}', '[[]', '"', '&a '])('a file of nothing but %s ends in findings, not in an overflow', (piece) => {
-    expect(mistakes(piece.repeat(20_000)).length).toBeGreaterThan(0);
-    expect(mistakes(piece.repeat(20_000)).length).toBeLessThan(10);
+    const count = mistakes(piece.repeat(10_000)).length;
+    expect(count).toBeGreaterThan(0);
+    expect(count).toBeLessThan(10);
   });
 
   test('file, total, count of files and of documents', () => {

@@ -40,7 +40,9 @@ function guest(kind: string): AnyKind {
   return toyKind(kind, GUEST, {
     idSpace: 'VMID', id: (object) => String(field(object, 'vmid')),
     requires: (object) => [['Storage', 'storage'], [kind, 'from']].flatMap(([needed = '', name = '']): Ref[] => (typeof field(object, name) === 'string' ? [{ kind: needed, name: String(field(object, name)) }] : [])),
-    findings: (object) => (field(object, 'template') === true && field(object, 'power') === 'running' ? [{ code: 'OPTION_INVALID', severity: 'error', ref: object.ref, place: object.place('spec.power'), fact: 'a template cannot run' }] : []),
+    findings: (object, desired) => typeof field(object, 'from') === 'string' && !desired.objects.some(({ ref }) => ref.kind === kind && ref.name === field(object, 'from')) && object.ref.name === 'particular'
+      ? [{ code: 'REFERENCE_MISSING', severity: 'error', ref: object.ref, place: object.place('spec.from'), fact: 'the kind says it better' }]
+      : (field(object, 'template') === true && field(object, 'power') === 'running' ? [{ code: 'OPTION_INVALID', severity: 'error', ref: object.ref, place: object.place('spec.power'), fact: 'a template cannot run' }] : []),
   });
 }
 
