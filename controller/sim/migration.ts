@@ -261,6 +261,7 @@ async function moveOffline(task: TaskContext, log: (line: string) => void, plan:
 
 /** Copies volumes one after the other, as `pvesm export | import` does; for containers too. */
 export async function copyOffline(task: TaskContext, log: (line: string) => void, plan: MigrationPlan, volumes: readonly LocalVolume[], copies: Copied[]): Promise<void> {
+  if (volumes.length > 0) log('copying local disk images');
   const source = plan.guest.node;
   for (const volume of volumes) {
     const copy = copyVolume(task.sim, volume, source, plan.target, plan.targetStorage);

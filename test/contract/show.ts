@@ -1,7 +1,9 @@
 // A developer's tool: where the simulation answers otherwise than the recorded cluster.
 //   npx tsx test/contract/show.ts                 the table of all topics
+//   npx tsx test/contract/show.ts --write         the same, put into README.md
 //   npx tsx test/contract/show.ts qemu            each exchange of a topic with its verdict and differences
 //   npx tsx test/contract/show.ts qemu/004        the exchanges whose id begins so, with both answers
+import { readFileSync, writeFileSync } from 'node:fs';
 import { counted, table } from './counts.ts';
 import { recordedExchanges, topics, type Topic } from './recorded.ts';
 import { replay, type Replayed } from './replay.ts';
@@ -9,8 +11,19 @@ import { replay, type Replayed } from './replay.ts';
 const LINE_MAX = 400;
 
 const wanted = process.argv[2];
-if (wanted === undefined) console.log(table(await Promise.all(topics.map(counted))));
+if (wanted === undefined) console.log(await wholeTable());
+else if (wanted === '--write') writeCounts(await wholeTable());
 else await showTopic(wanted);
+
+async function wholeTable(): Promise<string> {
+  return table(await Promise.all(topics.map(counted)));
+}
+
+function writeCounts(counts: string): void {
+  const readme = new URL('README.md', import.meta.url);
+  const text = readFileSync(readme, 'utf8');
+  writeFileSync(readme, text.replace(/^\| topic [^]*?\| all .*$/m, counts));
+}
 
 async function showTopic(prefix: string): Promise<void> {
   const topic = topics.find((one) => one === prefix) ?? topics.find((one) => recordedExchanges(one).some((exchange) => exchange.id.startsWith(prefix)));

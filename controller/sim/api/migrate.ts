@@ -59,7 +59,7 @@ function mappedInfo(guest: GuestState, mapped: readonly string[]): JsonObject {
 function shownDisk(volume: LocalVolume): JsonObject {
   const digit = (is: boolean) => (is ? 1 : 0);
   return {
-    volid: volume.volid, drivename: volume.key, size: volume.sizeBytes, cdrom: digit(volume.isCdrom), is_attached: digit(!volume.isUnused && !volume.isVmstate),
+    volid: volume.volid, ...(volume.isUnused ? {} : { drivename: volume.key, size: volume.sizeBytes }), cdrom: digit(volume.isCdrom), is_attached: digit(!volume.isUnused && !volume.isVmstate),
     is_unused: digit(volume.isUnused), is_vmstate: digit(volume.isVmstate), is_cloudinit: digit(volume.isCloudinit), is_tpmstate: digit(volume.isTpm),
     replicate: digit(volume.replicates), shared: 0,
   };
