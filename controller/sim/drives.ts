@@ -11,6 +11,7 @@ const BUSES: readonly (readonly [string, number])[] = [['ide', 4], ['scsi', 31],
 /** In the order in which Proxmox walks them. */
 export const DRIVE_NAMES: readonly string[] = [...BUSES.flatMap(([bus, count]) => Array.from({ length: count }, (_none, index) => `${bus}${index}`)), 'efidisk0', 'tpmstate0'];
 const DRIVES = new Set(DRIVE_NAMES);
+const BOOT_NAMES = DRIVE_NAMES.filter((name) => name !== 'efidisk0' && name !== 'tpmstate0');
 const NEW_DISK = /^(?:([^/:\s]+):)?(\d+(?:\.\d+)?)$/;
 const CLOUDINIT_BYTES = 4 * 2 ** 20;
 const TPM_BYTES = 4 * 2 ** 20;
@@ -202,9 +203,13 @@ export function checkDrives(sim: Simulation, node: string, options: Readonly<Rec
 /** Bytes of the first disk a VM boots from. */
 export function bootDiskBytes(config: GuestConfig): number {
   const order = /order=([^,]*)/.exec(String(config.boot ?? ''))?.[1]?.split(';') ?? [];
-  const candidates = [...order.filter(isDrive), ...DRIVE_NAMES];
-  const first = candidates.find((name) => config[name] !== undefined && !isCdrom(config[name]) && name !== 'efidisk0' && name !== 'tpmstate0');
+  const first = order.find((name) => isBootDisk(config, name)) ?? BOOT_NAMES.find((name) => isBootDisk(config, name));
   return first === undefined ? 0 : sizeIn(config[first] ?? '');
+}
+
+function isBootDisk(config: GuestConfig, name: string): boolean {
+  const value = config[name];
+  return value !== undefined && isDrive(name) && !isCdrom(value);
 }
 
 export function sizeIn(value: ConfigValue): number {
@@ -213,7 +218,7 @@ export function sizeIn(value: ConfigValue): number {
 
 /** The order Proxmox gives a VM that is made without one: first disk, first CD drive, first network device. */
 export function defaultBootOrder(config: GuestConfig): string {
-  const bootable = DRIVE_NAMES.filter((name) => name !== 'efidisk0' && name !== 'tpmstate0' && config[name] !== undefined);
+  const bootable = BOOT_NAMES.filter((name) => config[name] !== undefined);
   const devices = [
     bootable.find((name) => !isCdrom(config[name] ?? '')),
     bootable.find((name) => isCdrom(config[name] ?? '')),

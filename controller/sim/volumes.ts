@@ -7,6 +7,8 @@ const FILE_TYPES = new Set(['dir', 'nfs', 'cifs', 'cephfs', 'btrfs', 'glusterfs'
 const ALWAYS_SHARED = new Set(['nfs', 'cifs', 'cephfs', 'rbd', 'glusterfs', 'pbs', 'iscsi', 'iscsidirect', 'zfs', 'esxi']);
 /** Kinds that reserve the whole size at once. */
 const THICK_TYPES = new Set(['lvm']);
+const FILE_FORMATS = new Set(['raw', 'qcow2', 'vmdk', 'subvol']);
+const BLOCK_FORMATS = new Set(['raw', 'subvol']);
 /** ext4's largest file; a raw image beyond it cannot be made. */
 const FILE_BYTES_MAX = 16 * 2 ** 40;
 /** A storage without a given capacity is as large as this. */
@@ -98,7 +100,7 @@ export interface Allocated { readonly volid: string; readonly volume: VolumeStat
 export function allocate(state: ClusterState, node: string, wanted: NewVolume): Allocated {
   const storage = enabledStorage(state, wanted.storage, node);
   const format = wanted.format ?? DEFAULT_FORMAT;
-  if (!isFileBased(storage) && format !== 'raw' && format !== 'subvol') throw new Error(`unsupported format '${format}'`);
+  if (!(isFileBased(storage) ? FILE_FORMATS : BLOCK_FORMATS).has(format)) throw new Error(`unsupported format '${format}'`);
   const volumes = volumesAt(storage, node);
   const bare = wanted.name ?? nextDiskName(volumes, wanted.vmid, format);
   const name = fullName(storage, bare, wanted.vmid, format, wanted.parent);
@@ -124,17 +126,18 @@ export class AllocationError extends Error {
 
 function lackOfSpace(storage: StorageState, node: string, name: string, format: string, sizeBytes: number): string | undefined {
   if (isFileBased(storage) && sizeBytes > FILE_BYTES_MAX) return `unable to create image: qemu-img.real: ${volumePath(storage, name)}: The image size is too large for file format '${format}'`;
+  if (!THICK_TYPES.has(storage.type)) return undefined;
   const free = totalBytes(storage) - usedBytes(storage, node);
-  if (THICK_TYPES.has(storage.type) && sizeBytes > free) return `not enough free space (${Math.floor(free / 1024)} < ${Math.floor(sizeBytes / 1024)})`;
-  return undefined;
+  return sizeBytes > free ? `not enough free space (${Math.floor(free / 1024)} < ${Math.floor(sizeBytes / 1024)})` : undefined;
 }
 
 function nextDiskName(volumes: Readonly<Record<string, VolumeState>>, vmid: number, format: string): string {
   const taken = new Set<number>();
-  const pattern = new RegExp(`(?:vm|base|subvol|basevol)-${vmid}-disk-(\\d+)`);
-  for (const volume of Object.values(volumes)) {
-    const found = volume.vmid === vmid ? pattern.exec(volume.name.slice(volume.name.lastIndexOf('/') + 1)) : null;
-    if (found) taken.add(Number(found[1]));
+  const mark = `-${vmid}-disk-`;
+  // Plain text search in a plain loop: a storage may hold ten thousand volumes.
+  for (const name in volumes) {
+    const at = name.lastIndexOf(mark);
+    if (at > name.lastIndexOf('/')) taken.add(Number.parseInt(name.slice(at + mark.length), 10));
   }
   let index = 0;
   while (taken.has(index)) index += 1;

@@ -55,7 +55,7 @@ async function take(call: Call, context: TaskContext, guest: GuestState, name: s
   guest.config.lock = 'snapshot';
   touch(guest);
   const vmstate = withMemory ? await saveMemory(sim, context, guest, name) : undefined;
-  logDisks(context, guest);
+  logDisks(context, guest, withMemory);
   await context.sleep(sim.timings.snapshotMs);
   guest.snapshots[name] = {
     config, snaptime: Math.floor(sim.clock.now() / 1000),
@@ -95,9 +95,10 @@ async function saveMemory(sim: Simulation, context: TaskContext, guest: GuestSta
   return volid;
 }
 
-function logDisks(context: TaskContext, guest: GuestState): void {
+/** With its memory saved a guest stands still anyway: nothing is frozen then. */
+function logDisks(context: TaskContext, guest: GuestState, withMemory: boolean): void {
   if (guest.type !== 'qemu') return;
-  if (guest.process && !/(^|,)(enabled=)?1(,|$)/.test(String(guest.config.agent ?? ''))) context.log('skipping guest filesystem freeze - disabled in VM options');
+  if (guest.process && !withMemory && !/(^|,)(enabled=)?1(,|$)/.test(String(guest.config.agent ?? ''))) context.log('skipping guest filesystem freeze - disabled in VM options');
   const drives = Object.keys(guest.config).filter((key) => isDrive(key) && !isCdrom(guest.config[key] ?? '') && volumeIn(guest.config[key] ?? '') !== undefined);
   const rank = (key: string) => (/^(efidisk|tpmstate)/.test(key) ? 1 : 0);
   for (const key of drives.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))) {
