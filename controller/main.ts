@@ -24,6 +24,9 @@ import { failure } from './model/finding.ts';
 import { isObject } from './model/json.ts';
 import type { KindsFor } from './reconcile.ts';
 
+/** Any fixed moment: a virtual demo is the same each time. */
+const DEMO_START_MS = Date.UTC(2026, 10, 22, 12);
+
 // A reader that has seen enough (`latido plan | head`) is no failure.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
@@ -43,11 +46,6 @@ function realWorld(): World {
       return { env, close: () => env.close() };
     },
     lab, simulate, demo,
-    async temporaryFolder() {
-      const path = await mkdtemp(join(tmpdir(), 'latido-'));
-      return { path, remove: () => rm(path, { recursive: true, force: true }) };
-    },
-    demoFolder: join(packageRoot(), 'clusters', 'unq-lab'),
   };
 }
 
@@ -111,9 +109,6 @@ async function demo({ virtual, speed }: { readonly virtual: boolean; readonly sp
     },
   };
 }
-
-/** Any fixed moment: a virtual demo is the same each time. */
-const DEMO_START_MS = Date.UTC(2026, 10, 22, 12);
 
 async function demoManifests(): Promise<Readonly<Record<string, string>>> {
   const folder = join(packageRoot(), 'clusters', 'unq-lab');

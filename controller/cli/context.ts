@@ -52,10 +52,6 @@ export interface World {
   /** The cluster of clusters/unq-lab on the embedded lab, and a fresh repository for its manifests. */
   demo(options: { readonly virtual: boolean; readonly speed: number }): Promise<Demo>;
   simulate(options: SimulateOptions): Promise<Simulated>;
-  /** A new folder for what need not stay. */
-  temporaryFolder(): Promise<{ readonly path: string; remove(): Promise<void> }>;
-  /** Manifests that come with latido, for the demo. */
-  readonly demoFolder: string;
 }
 
 export type Trouble = 'none' | 'network' | 'power';

@@ -5,6 +5,7 @@ import { isInSync, type Plan, type PlannedChange, type PlannedStep } from '../mo
 import { refText } from '../model/ref.ts';
 import type { Hold, Risk } from '../model/step.ts';
 import { colorOf, costText, fieldLines, SYMBOLS, type Symbol } from './render-fields.ts';
+import { findingLines } from './render-findings.ts';
 import { hanging, paint, safe, valueText, withoutSecrets, type Paint, type Style } from './terminal-text.ts';
 
 /**
@@ -145,13 +146,7 @@ function holdLines(lead: string, hold: Hold, style: Style): readonly string[] {
 }
 
 function warnings(findings: readonly Finding[], style: Style): readonly string[] {
-  return findings.flatMap((finding) => {
-    const whom = finding.ref ? ` ${safe(refText(finding.ref))}` : '';
-    const where = finding.place ? ` ${safe(finding.place.file)}:${finding.place.line}:${finding.place.column}` : '';
-    const node = finding.node === undefined ? '' : `, node ${safe(finding.node)}`;
-    const [first = '', ...more] = hanging('warning: ', `${finding.code}${whom}${where}${node}: ${safe(finding.fact)}`, style.width);
-    return ['', first.replace('warning:', paint(style, 'yellow', 'warning:')), ...more, ...(finding.fix === undefined ? [] : hanging('  fix: ', safe(finding.fix), style.width))];
-  });
+  return findings.length === 0 ? [] : ['', ...findings.flatMap((finding) => findingLines(finding, style))];
 }
 
 function summary(plan: Plan, style: Style, next: string | null): readonly string[] {
