@@ -2,13 +2,27 @@
 // order is nobody's accident.
 import type { AnyKind, Registry } from '../model/kind.ts';
 import type { ApiTables } from '../pve/api-tables.ts';
+import { backupJobKind } from './backup/kind.ts';
+import { clusterKind } from './cluster/kind.ts';
 import { guestKind } from './guest/kind.ts';
+import { RULES_SINCE } from './guest/ha.ts';
+import { affinityGroupKind } from './ha/affinity-group.ts';
+import { haGroupKind } from './ha/group.ts';
+import { haRuleKind } from './ha/rule.ts';
+import { nodeKind } from './node/kind.ts';
+import { poolKind } from './pool.ts';
+import { storageKind } from './storage/kind.ts';
 
 /** @param tables of the version that the cluster runs: options, limits and the shape of HA follow it */
 export function createRegistry(tables: ApiTables): Registry {
-  const kinds: readonly AnyKind[] = [
-    guestKind(tables, 'qemu') as AnyKind,
-    guestKind(tables, 'lxc') as AnyKind,
+  const isRules = Number(tables.version) >= RULES_SINCE;
+  const kinds: readonly unknown[] = [
+    clusterKind(tables), nodeKind(), storageKind(tables), poolKind(tables),
+    // A group is there before its guests; a rule refuses guests that the HA manager does not manage yet.
+    ...(isRules ? [] : [haGroupKind(tables)]),
+    guestKind(tables, 'qemu'), guestKind(tables, 'lxc'),
+    ...(isRules ? [affinityGroupKind(tables)] : []),
+    haRuleKind(tables), backupJobKind(tables),
   ];
-  return new Map(kinds.map((kind) => [kind.kind, kind]));
+  return new Map((kinds as readonly AnyKind[]).map((kind) => [kind.kind, kind]));
 }
