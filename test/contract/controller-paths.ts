@@ -12,7 +12,7 @@ export const controllerMethods: readonly string[] = [
   'GET /cluster/ha/status/current', 'GET /cluster/ha/status/manager_status',
   'GET /pools', 'POST /pools', 'PUT /pools', 'DELETE /pools', 'GET /pools/{poolid}', 'PUT /pools/{poolid}', 'DELETE /pools/{poolid}',
   'GET /storage', 'POST /storage', 'GET /storage/{storage}', 'PUT /storage/{storage}', 'DELETE /storage/{storage}',
-  'GET /nodes', 'GET /nodes/{node}/status', 'GET /nodes/{node}/tasks',
+  'GET /nodes', 'GET /nodes/{node}/status', 'GET /nodes/{node}/tasks', 'GET /nodes/{node}/dns', 'PUT /nodes/{node}/dns', 'GET /nodes/{node}/time', 'PUT /nodes/{node}/time',
   'GET /nodes/{node}/tasks/{upid}/status', 'GET /nodes/{node}/tasks/{upid}/log', 'DELETE /nodes/{node}/tasks/{upid}',
   'GET /nodes/{node}/storage', 'GET /nodes/{node}/storage/{storage}/status',
   'GET /nodes/{node}/storage/{storage}/content', 'DELETE /nodes/{node}/storage/{storage}/content/{volume}',

@@ -4,10 +4,11 @@
 
 const noChattr = 'the recorded nodes lack chattr and say so in the log';
 
+const noBackupInQemu = 'the recorded QEMU is not Proxmox\'s and cannot back up';
 const noCgroups = 'the recorded node could not ask its container: no usable cgroups there';
 
 /** Reasons that are faults of the recorded cluster. */
-export const faultsOfTheRecording: readonly string[] = [noChattr, noCgroups];
+export const faultsOfTheRecording: readonly string[] = [noChattr, noCgroups, noBackupInQemu];
 
 export const knownDifferences: Readonly<Record<string, string>> = {
   'qemu/281-template-task-log': noChattr,
@@ -20,4 +21,9 @@ export const knownDifferences: Readonly<Record<string, string>> = {
   'migrate/209-live-with-local-disks-ok-task-log': 'the recorded memory was copied before its first report was due',
   'migrate/233-ct-migrate-stopped-task-log': 'the figures of the file copy are not simulated',
   'migrate/243-ct-migrate-running-restart-task-log': 'the figures of the file copy are not simulated',
+  'node/008-services': 'the recorded nodes lack some of the services that a node has',
+  'node/016-pci': 'the devices of the recorded hardware',
+  'node/050-network-with-changes': 'the difference of the two files is told in other words',
+  'node/080-vzdump-vm-no-pve-qemu-task-status': noBackupInQemu,
+  'node/081-vzdump-vm-no-pve-qemu-task-log': noBackupInQemu,
 };

@@ -152,6 +152,7 @@ const topics: Readonly<Record<Topic, (exchanges: readonly Exchange[]) => Presupp
       play(sim, haLiveStory);
     },
   }),
+  node: () => ({ cluster: settled }),
   nodedown: () => ({ cluster: { ...settled, guests: [stopped(t1), web1b, on('pve1', db1), copyOfDb1] }, before: idleManager('pve2') }),
 };
 

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import type { Json } from '../../controller/model/json.ts';
 
-export const topics = ['auth', 'protocol', 'cluster', 'qemu', 'lxc', 'storage', 'tasks', 'migrate', 'ha', 'ha-live', 'nodedown'] as const;
+export const topics = ['auth', 'protocol', 'cluster', 'qemu', 'lxc', 'storage', 'tasks', 'migrate', 'ha', 'ha-live', 'nodedown', 'node'] as const;
 export type Topic = (typeof topics)[number];
 
 export interface Exchange {

@@ -1,5 +1,6 @@
 // What the simulated nodes are and how they do; and their power, as the API switches it.
 import type { Json, JsonObject } from '../../model/json.ts';
+import { shutDownNode } from '../outages.ts';
 import { membersSeenBy } from '../quorum.ts';
 import type { NodeState } from '../state.ts';
 import { fingerprint } from './cluster-config.ts';
@@ -57,19 +58,8 @@ function status(call: Call): Json {
   };
 }
 
-/** From the order to the power going, besides what the LRM waits for; and from there to the power coming back. */
-const SHUTDOWN_MS = 10_000;
-const BOOT_MS = 40_000;
-
 /** Answers at once; the node's services end, its guests stop, and the power goes. */
 function switchPower(call: Call): undefined {
-  const { sim, node } = call;
-  const command = requiredText(call, 'command') === 'reboot' ? 'reboot' : 'shutdown';
-  void sim.ha.shutDown(node, command).then(() => {
-    sim.clock.after(SHUTDOWN_MS, () => {
-      sim.powerOff(node);
-      if (command === 'reboot') sim.clock.after(BOOT_MS, () => sim.powerOn(node));
-    });
-  });
+  void shutDownNode(call.sim, call.node, requiredText(call, 'command') === 'reboot' ? 'reboot' : 'shutdown');
   return undefined;
 }

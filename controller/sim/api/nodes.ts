@@ -1,4 +1,6 @@
 // The simulated API's methods about single nodes.
+import { guestsRoutes } from './node-guests.ts';
+import { hardwareRoutes } from './node-hardware.ts';
 import { networkRoutes } from './node-network.ts';
 import { serviceRoutes } from './node-services.ts';
 import { settingsRoutes } from './node-settings.ts';
@@ -13,5 +15,5 @@ const INDEX = [
 
 export const routes: Routes = {
   'GET /nodes/{node}': (call) => INDEX.filter((name) => call.sim.tables.knows(`/nodes/x/${name}`)).map((name) => ({ name })),
-  ...statusRoutes, ...settingsRoutes, ...networkRoutes, ...serviceRoutes,
+  ...statusRoutes, ...settingsRoutes, ...networkRoutes, ...serviceRoutes, ...guestsRoutes, ...hardwareRoutes,
 };
