@@ -1,0 +1,7 @@
+import { objectsOf } from '../../model/desired.ts';
+import type { Desired } from '../../model/desired.ts';
+
+/** A node that a manifest describes may be away for a while or not have joined yet: its name is no typing mistake. */
+export function isNodeAwaited(desired: Desired, name: string): boolean {
+  return objectsOf(desired, 'Node').some(({ ref }) => ref.name === name);
+}
