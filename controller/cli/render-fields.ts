@@ -1,7 +1,7 @@
 // In: the field changes of one planned object. Out: one line each, in columns: symbol, path, old → new, what it costs.
 // Must never hide that a field is refused, nor print a secret.
 import type { FieldChange } from '../model/change.ts';
-import { isObject } from '../model/json.ts';
+import { isObject, type Json } from '../model/json.ts';
 import type { PlannedChange, PlannedStep } from '../model/plan.ts';
 import { aboutText, bytesText, hanging, pad, paint, safe, shortenMiddle, textWidth, valueText, type Paint, type Style } from './terminal-text.ts';
 
@@ -47,13 +47,24 @@ export function fieldLines(change: PlannedChange, style: Style): readonly string
   });
 }
 
-/** A value with keys is shown key by key, only what differs: `net0.tag  20 → 30`. Its note stands under the last. */
+/** A value with keys, or a property string, is shown key by key, only what differs: `net0.tag  20 → 30`. Its note stands under the last. */
 function byKey(field: FieldChange): readonly FieldChange[] {
-  const { from, to } = field;
-  if (!isObject(from) || !isObject(to)) return [field];
+  const [from, to] = [keyed(field.from), keyed(field.to)];
+  if (!from || !to || typeof field.from !== typeof field.to) return [field];
   const keys = [...new Set([...Object.keys(from), ...Object.keys(to)])].filter((key) => JSON.stringify(from[key]) !== JSON.stringify(to[key]));
   if (keys.length === 0) return [field];
-  return keys.flatMap((key, at) => byKey({ path: `${field.path}.${key}`, from: from[key], to: to[key], effect: field.effect, ...(at === keys.length - 1 && field.note !== undefined ? { note: field.note } : {}) }));
+  return keys.flatMap((key, at) => byKey({
+    path: key === '' ? field.path : `${field.path}.${key}`, from: from[key], to: to[key], effect: field.effect, ...(at === keys.length - 1 && field.note !== undefined ? { note: field.note } : {}),
+  }));
+}
+
+/** `virtio=BC:…,bridge=vmbr0` by key; what stands first without a key, such as a volume, under the empty one. */
+function keyed(value: Json | undefined): Readonly<Record<string, Json>> | undefined {
+  if (isObject(value)) return value as Readonly<Record<string, Json>>;
+  if (typeof value !== 'string' || !value.includes(',')) return undefined;
+  const parts = value.split(',').map((part, at) => /^([\w-]+)=(.*)$/.exec(part) ?? (at === 0 && !part.includes('=') ? [part, '', part] : undefined));
+  if (parts.some((part) => part === undefined) || !value.includes('=')) return undefined;
+  return Object.fromEntries(parts.flatMap((part) => part ? [[part[1] ?? '', part[2] ?? ''] as const] : []));
 }
 
 function markOf(field: FieldChange): Symbol {
@@ -64,8 +75,10 @@ function markOf(field: FieldChange): Symbol {
 
 /** On an object that comes or goes there is one side only; both sides otherwise, shortened in the middle together. */
 function changeText(field: FieldChange, verb: PlannedChange['verb'], room: number, style: Style): string {
-  const from = valueText(field.path, field.from);
-  const to = valueText(field.path, field.to);
+  // Of two texts nobody asks whether 2048 is a text; of a text and a number one does.
+  const sameType = typeof field.from === typeof field.to || field.from === undefined || field.to === undefined;
+  const from = sameType ? bareNumber(valueText(field.path, field.from)) : valueText(field.path, field.from);
+  const to = sameType ? bareNumber(valueText(field.path, field.to)) : valueText(field.path, field.to);
   const limit = style.verbose === true ? Number.MAX_SAFE_INTEGER : room;
   if (verb === 'create' && field.from === undefined) return shortenMiddle(to, limit);
   if (verb === 'delete' && field.to === undefined) return shortenMiddle(from, limit);
@@ -75,6 +88,10 @@ function changeText(field: FieldChange, verb: PlannedChange['verb'], room: numbe
   const half = Math.floor(both / 2);
   const fromRoom = textWidth(is) < half ? both - textWidth(is) : Math.min(textWidth(was), half);
   return `${shortenMiddle(was, fromRoom)} → ${shortenMiddle(is, both - Math.min(textWidth(was), fromRoom))}`;
+}
+
+function bareNumber(text: string): string {
+  return /^"-?\d+(\.\d+)?"$/.test(text) ? text.slice(1, -1) : text;
 }
 
 const CONTEXT = 8;

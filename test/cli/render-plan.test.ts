@@ -108,3 +108,24 @@ describe('renderPlan', () => {
     expect(text).toContain('NEW');
   });
 });
+
+describe('a value with keys', () => {
+  const shown = (from: string | Readonly<Record<string, string | number>>, to: typeof from) =>
+    renderPlan(plan([change('VirtualMachine/web', '110', 'update', { fields: [field('config.net0', from, to, 'hotplug', 'noted')] })]), plain(100)).split('\n').slice(5, -5);
+
+  test('is shown key by key, only what differs', () => {
+    expect(shown({ model: 'virtio', tag: 20, mtu: 1400 }, { model: 'virtio', tag: 30, firewall: 1 })).toEqual([
+      '    ~ config.net0.tag       20 → 30           hotplug', '    - config.net0.mtu       1400 → (not set)  hotplug', '    + config.net0.firewall  (not set) → 1     hotplug',
+      '                        noted',
+    ]);
+  });
+
+  test('so is a property string', () => {
+    expect(shown('virtio=BC:24:11:00:00:01,bridge=vmbr0,tag=20', 'virtio=BC:24:11:00:00:01,bridge=vmbr0,tag=30')[0]).toBe('    ~ config.net0.tag  20 → 30  hotplug');
+    expect(shown('local:100/a.raw,size=1G', 'local:100/b.raw,size=1G')[0]).toBe('    ~ config.net0  local:100/a.raw → local:100/b.raw  hotplug');
+  });
+
+  test('a sentence with a comma is none', () => {
+    expect(shown('one, two', 'one, x=2')[0]).toBe('    ~ config.net0  "one, two" → "one, x=2"  hotplug');
+  });
+});

@@ -9,7 +9,8 @@ export function fieldsOf(ops: readonly Op[]): readonly FieldChange[] {
 
 function fieldOf(op: Op): readonly FieldChange[] {
   switch (op.op) {
-    case 'set': return [{ path: `config.${op.option}`, from: op.from, to: op.to, effect: op.effect, ...(op.rootOnly ? { note: op.rootOnly } : {}) }];
+    // Both sides as Proxmox writes them where it answers with text, so that a reader sees what differs and nothing else.
+    case 'set': return [{ path: `config.${op.option}`, from: op.from, to: typeof op.from === 'string' ? op.request : op.to, effect: op.effect, ...(op.rootOnly ? { note: op.rootOnly } : {}) }];
     case 'unset': return [{ path: `config.${op.option}`, from: op.from, to: undefined, effect: op.effect }];
     case 'attach': return [{ path: `config.${op.slot}`, from: undefined, to: op.to, effect: op.effect, ...(op.note ? { note: op.note } : {}) }];
     case 'resize': return [{ path: `config.${op.slot}.size`, from: printSize(op.from), to: printSize(op.to), effect: 'live' }];
