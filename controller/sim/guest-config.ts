@@ -29,9 +29,10 @@ export function fileText(guest: GuestState): string {
 }
 
 function section(config: GuestConfig): string {
-  const { description, ...rest } = config;
+  const { description, env, ...rest } = config;
+  const variables = env === undefined ? [] : String(env).split('\0').map((variable) => `lxc.environment.runtime: ${variable}\n`);
   const comment = description === undefined || description === '' ? '' : String(description).replace(/\n+$/, '').split('\n').map((line) => `#${encodeText(line)}\n`).join('');
-  return comment + Object.keys(rest).sort().map((key) => `${key}: ${rest[key]}\n`).join('');
+  return comment + Object.keys(rest).sort().map((key) => `${key}: ${rest[key]}\n`).join('') + variables.join('');
 }
 
 function encodeText(line: string): string {
@@ -99,7 +100,7 @@ export function storedValue(type: GuestType, param: Param | undefined, key: stri
   if (key === 'description') return storedDescription(type, String(value));
   if (/[\r\n]/.test(String(value).replace(/\n+$/, ''))) throw new Error(`unable to parse value of '${key}' - property contains a line feed`);
   if (param?.type === 'integer' || param?.type === 'boolean') return Number(value);
-  const text = String(value).trim();
+  const text = key === 'env' ? String(value).split('\0').map((one) => one.trim()).filter((one) => one !== '').join('\0') : String(value).trim();
   if (text === '') return undefined;
   return param?.format === undefined && param?.type === 'string' ? text.replace(/^"(.*)"$/, '$1') : text;
 }

@@ -4,7 +4,7 @@ import type { VirtualClock } from './virtual-clock.ts';
 /** The time Proxmox waits for a guest's file lock before it answers `got timeout`. */
 export const GUEST_LOCK_WAIT_MS = 10_000;
 
-interface Waiter { readonly owner: string; readonly start: () => void }
+interface Waiter { readonly owner: string; readonly start: () => void; readonly fail: (why: Error) => void }
 
 export class LockTable {
   readonly #clock: VirtualClock;
@@ -34,7 +34,13 @@ export class LockTable {
     }
   }
 
+  /** Whoever waits on that node waits in vain; what it holds is free. */
   loseNode(node: string): void {
+    for (const queue of this.#waiting.values()) {
+      const lost = queue.filter(({ owner }) => owner === node);
+      queue.splice(0, queue.length, ...queue.filter(({ owner }) => owner !== node));
+      for (const waiter of lost) waiter.fail(new Error(`${node} lost its power`));
+    }
     for (const [name, owner] of this.#held) if (owner === node) this.#release(name, node);
   }
 
@@ -46,10 +52,17 @@ export class LockTable {
     return new Promise((resolve, reject) => {
       const queue = this.#waiting.get(name) ?? [];
       this.#waiting.set(name, queue);
-      const waiter: Waiter = { owner, start: () => {
-        cancel();
-        resolve();
-      } };
+      const waiter: Waiter = {
+        owner,
+        start: () => {
+          cancel();
+          resolve();
+        },
+        fail: (why) => {
+          cancel();
+          reject(why);
+        },
+      };
       const cancel = this.#clock.after(waitMs, () => {
         queue.splice(queue.indexOf(waiter), 1);
         reject(new Error(timeoutText));

@@ -80,14 +80,15 @@ export class VirtualClock implements Clock {
   /** Runs events until `work` settles, and settles as it does. */
   async run<T>(work: Promise<T>, options: { idleLimitMs?: number } = {}): Promise<T> {
     const idleLimitMs = options.idleLimitMs ?? IDLE_LIMIT_MS;
-    let settled = false;
-    const done = () => void (settled = true);
+    const state = { settled: false };
+    const done = () => void (state.settled = true);
     work.then(done, done);
     let busyAt = this.#nowMs;
     await turn();
-    while (!settled) {
-      if (this.#foreground > 0) busyAt = this.#nowMs;
+    while (!state.settled) {
+      const isWaitedFor = this.#foreground > 0;
       const event = this.#take();
+      if (event && isWaitedFor) busyAt = event.at;
       if (!event || event.at - busyAt > idleLimitMs) throw new StuckError((event?.at ?? this.#nowMs) - busyAt, this.#sleeping());
       this.#fire(event);
       await turn();

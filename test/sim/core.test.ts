@@ -46,6 +46,12 @@ describe('virtual clock', () => {
     await expect(stuck).rejects.toBeInstanceOf(StuckError);
   });
 
+  test('a long sleep of somebody is no reason to give up', async () => {
+    const clock = new VirtualClock(0);
+    clock.every(10_000, () => undefined, { background: true });
+    expect(await clock.run(clock.sleep(48 * 3600_000).then(() => clock.now()))).toBe(48 * 3600_000);
+  });
+
   test('a thousand events in random order come out sorted', async () => {
     const clock = new VirtualClock(0);
     const seen: number[] = [];
@@ -73,6 +79,16 @@ describe('locks', () => {
     void locks.during('x', 'pve1', () => clock.sleep(3000), 'timeout');
     expect(await clock.run(locks.during('x', 'pve1', () => clock.now(), 'timeout'))).toBe(3000);
   });
+});
+
+test('who waits on a node that loses its power waits no longer', async () => {
+  const clock = new VirtualClock(0);
+  const locks = new LockTable(clock);
+  void locks.during('x', 'pve1', () => clock.sleep(60_000), 'timeout');
+  const waiting = locks.during('x', 'pve2', () => undefined, 'timeout', 30_000);
+  clock.after(1000, () => locks.loseNode('pve2'));
+  await expect(clock.run(waiting)).rejects.toThrow('pve2 lost its power');
+  expect(clock.now()).toBe(1000);
 });
 
 describe('protocol', () => {

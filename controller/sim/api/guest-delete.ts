@@ -1,5 +1,6 @@
 // DELETE of a guest of either type: what forbids it, what goes with it.
 import { isHaConfigured, sidOf } from '../ha/intercept.ts';
+import { removeResource } from '../ha/requests.ts';
 import { isQuorate } from '../quorum.ts';
 import { checkLock, guestOf, guestWord, loadGuest, withGuestLock } from '../guests.ts';
 import type { Simulation } from '../simulation.ts';
@@ -87,7 +88,8 @@ function freeUnreferenced(sim: Simulation, guest: GuestState): void {
 function purgeReferences(call: Call, task: TaskContext, guest: GuestState): void {
   const { state } = call;
   task.log(`purging ${guestWord(guest.type)} ${guest.vmid} from related configurations..`);
-  delete state.ha.resources[sidOf(guest.type, guest.vmid)];
+  const sid = sidOf(guest.type, guest.vmid);
+  if (isHaConfigured(state, sid)) removeResource(call.sim, sid, 'purge');
   for (const job of Object.values(state.jobs)) {
     const ids = String(job.vmid ?? '').split(',').filter((id) => id !== '');
     if (ids.includes(String(guest.vmid))) job.vmid = ids.filter((id) => id !== String(guest.vmid)).join(',');

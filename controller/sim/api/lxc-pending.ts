@@ -26,6 +26,7 @@ export function applyPending(sim: Simulation, guest: GuestState): ApplyErrors {
       errors[key] = `unable to apply pending change ${key} : ${error instanceof Error ? error.message : String(error)}\n`;
     }
   }
+  forgetUsed(sim, guest);
   touch(guest);
   return errors;
 }
@@ -46,6 +47,7 @@ export function hotplug(sim: Simulation, guest: GuestState, selected: ReadonlySe
       errors[key] = `unable to hotplug ${key}: ${error instanceof Error ? error.message : String(error)}\n`;
     }
   }
+  forgetUsed(sim, guest);
   touch(guest);
   return errors;
 }
@@ -83,4 +85,10 @@ function keepVolume(sim: Simulation, guest: GuestState, key: string, value: Conf
   const now = guest.config[key];
   const stays = now !== undefined && now !== value && mountedVolume(sim, key, now) === volid;
   if (volid !== undefined && !isUsed && !stays && findVolume(sim.state, guest.node, volid)?.vmid === guest.vmid) addUnused(guest, volid);
+}
+
+/** `unusedN` goes when its volume is mounted again. */
+function forgetUsed(sim: Simulation, guest: GuestState): void {
+  const used = new Set(Object.entries(guest.config).flatMap(([key, value]) => (isMountpoint(key) ? [mountedVolume(sim, key, value)] : [])));
+  for (const [key, value] of Object.entries(guest.config)) if (/^unused\d+$/.test(key) && used.has(String(value))) delete guest.config[key];
 }

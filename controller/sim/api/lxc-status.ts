@@ -8,6 +8,7 @@ import type { Simulation } from '../simulation.ts';
 import type { GuestState } from '../state.ts';
 import { isSnapshotPossible } from './guest-snapshots.ts';
 import { requiredText, type Call } from './handler.ts';
+import { hasPressure } from './qemu-status.ts';
 
 const MIB = 2 ** 20;
 /** Shown for a root disk of unknown size. */
@@ -25,14 +26,14 @@ export function containerStatus(sim: Simulation, guest: GuestState): Record<stri
   if (config.template === 1) row.template = 1;
   if (config.lock !== undefined) row.lock = config.lock;
   if (config.tags !== undefined) row.tags = config.tags;
-  if (process) addRunning(row, process.pid);
+  if (process) addRunning(sim, row, process.pid);
   return row;
 }
 
-function addRunning(row: Record<string, Json>, pid: number): void {
+function addRunning(sim: Simulation, row: Record<string, Json>, pid: number): void {
   row.pid = pid;
   row.mem = Math.floor(Number(row.maxmem) / 2);
-  for (const kind of ['cpu', 'io', 'memory']) for (const share of ['some', 'full']) row[`pressure${kind}${share}`] = 0;
+  if (hasPressure(sim)) for (const kind of ['cpu', 'io', 'memory']) for (const share of ['some', 'full']) row[`pressure${kind}${share}`] = 0;
 }
 
 export function list(call: Call): Json {

@@ -112,7 +112,8 @@ function precheck(call: Call, wish: Wish): void {
   const vmid = Number(call.params.vmid);
   const wrong = checkDrives(call.sim, call.node, wish.set, call.caller.isRootTicket);
   if (wrong) throw parameterError(wrong);
-  const current = call.state.guests[String(vmid)]?.config ?? {};
+  const guest = call.state.guests[String(vmid)];
+  const current = { ...guest?.pending, ...guest?.config };
   demandOptions(call, vmid, Object.fromEntries(wish.remove.map((key) => [key, current[key] ?? ''])));
   demandOptions(call, vmid, wish.set);
   demandStorages(call, wish.set, undefined);

@@ -110,7 +110,8 @@ export function addToPool(call: Call, pool: string | undefined, vmid: number): v
 export function manageByHa(call: Call, task: TaskContext, guest: GuestState, line: string): void {
   if (!flag(call, 'ha-managed')) return;
   task.log(line);
-  call.state.ha.resources[sidOf(guest.type, guest.vmid)] ??= { state: flag(call, 'start') ? 'started' : 'stopped' };
+  call.state.ha.resources[sidOf(guest.type, guest.vmid)] ??= { type: guest.type === 'lxc' ? 'ct' : 'vm', state: flag(call, 'start') ? 'started' : 'stopped' };
+  call.sim.ha.wake();
 }
 
 /** A failing start fails a task of its own, never the task that made the VM. */

@@ -19,8 +19,9 @@ export function vmStatus(sim: Simulation, guest: GuestState, detail: 'brief' | '
   const row: Record<string, Json> = {
     vmid: guest.vmid, status: process ? 'running' : 'stopped', name: config.name ?? `VM ${guest.vmid}`,
     cpus: config.vcpus === undefined ? cpus : Number(config.vcpus), maxmem: memory, maxdisk: bootDiskBytes(config),
-    disk: 0, cpu: 0, mem: 0, memhost: 0, netin: 0, netout: 0, uptime: process ? Math.floor((sim.clock.now() - process.startedAtMs) / 1000) : 0,
+    disk: 0, cpu: 0, mem: 0, netin: 0, netout: 0, uptime: process ? Math.floor((sim.clock.now() - process.startedAtMs) / 1000) : 0,
   };
+  if (hasPressure(sim)) row.memhost = 0;
   if (config.balloon !== undefined && Number(config.balloon) > 0) {
     row.balloon_min = Number(config.balloon) * MIB;
     row.shares = config.shares === undefined ? 1000 : Number(config.shares);
@@ -29,14 +30,20 @@ export function vmStatus(sim: Simulation, guest: GuestState, detail: 'brief' | '
   if (Object.keys(config).some((key) => /^serial\d+$/.test(key))) row.serial = 1;
   if (config.lock !== undefined) row.lock = config.lock;
   if (config.tags !== undefined) row.tags = config.tags;
-  if (process) addRunning(row, guest, memory);
+  if (process) addRunning(sim, row, guest, memory);
   if (detail === 'full') addFull(row, guest);
   return row;
 }
 
-function addRunning(row: Record<string, Json>, guest: GuestState, memory: number): void {
+/** Since 9 the host's side of memory and the pressure on its cgroup are told. */
+export function hasPressure(sim: Simulation): boolean {
+  return Number(sim.tables.version) >= 9;
+}
+
+function addRunning(sim: Simulation, row: Record<string, Json>, guest: GuestState, memory: number): void {
   row.pid = guest.process?.pid ?? 0;
   row.mem = Math.floor(memory / 2);
+  if (!hasPressure(sim)) return;
   row.memhost = Math.floor(memory / 2);
   for (const kind of ['cpu', 'io', 'memory']) for (const share of ['some', 'full']) row[`pressure${kind}${share}`] = 0;
 }
@@ -59,7 +66,7 @@ export function current(call: Call): Json {
   const guest = guestOf(call, 'qemu');
   const row = vmStatus(call.sim, guest, 'full');
   row.ha = haOf(call.state, sidOf('qemu', guest.vmid));
-  if (guest.process && guest.config.vga !== undefined) row.clipboard = null;
+  if (guest.process && guest.config.vga !== undefined && Number(call.version) > 8) row.clipboard = null;
   if (/(^|,)(enabled=)?1(,|$)/.test(String(guest.config.agent ?? ''))) row.agent = 1;
   if (/^(type=)?qxl|spice/.test(String(guest.config.vga ?? ''))) row.spice = 1;
   return row;
