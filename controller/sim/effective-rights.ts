@@ -30,9 +30,8 @@ function rightsOf(state: ClusterState, version: string, kind: 'user' | 'token', 
   const roles = rolesAt(state, kind, id, path);
   if ('NoAccess' in roles) return NONE;
   const all = { ...roles };
-  for (const pool of poolsWith(state, path)) {
-    for (const [role, propagates] of Object.entries(rolesAt(state, kind, id, `/pool/${pool}`))) all[role] ??= propagates;
-  }
+  // What comes from a pool never propagates.
+  for (const pool of poolsWith(state, path)) for (const role of Object.keys(rolesAt(state, kind, id, `/pool/${pool}`))) all[role] ??= 0;
   return 'NoAccess' in all ? NONE : privilegesOf(state, version, all);
 }
 

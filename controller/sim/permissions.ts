@@ -92,11 +92,11 @@ function denied(question: Question, check: unknown): string | undefined {
   const [form, ...rest] = check as readonly unknown[];
   switch (form) {
     case 'and': return firstDefined(rest, (part) => denied(question, part));
-    case 'or': return rest.some((part) => denied(question, part) === undefined) ? undefined : denied(question, rest[0]);
+    case 'or': return rest.some((part) => denied(question, part) === undefined) ? undefined : '';
     case 'perm': return deniedByPath(question, String(rest[0]), rest[1] as readonly string[], rest.slice(2));
-    case 'perm-modify': return deniedModify(question.caller, normalPath(concrete(String(rest[0]), question.params)));
+    case 'perm-modify': return deniedByTarget(question, String(rest[0]));
     case 'userid-param': return deniedByUserId(question, String(rest[0]));
-    case 'userid-group': return deniedByGroup(question, rest[0] as readonly string[], rest.includes('groups_param'));
+    case 'userid-group': return deniedByGroup(question, rest[0] as readonly string[], rest.includes('groups_param') ? String(rest[rest.indexOf('groups_param') + 1]) : undefined);
     default: return '';
   }
 }
@@ -123,15 +123,25 @@ function lacking(caller: Caller, path: string | undefined, privileges: readonly 
 }
 
 /** Whether access lists at `path` may be changed. */
-export function deniedModify(caller: Caller, path: string | undefined): string | undefined {
-  const more = path === undefined ? [] : ([['storage', 'Datastore.Allocate'], ['vms', 'VM.Allocate'], ['pool', 'Pool.Allocate']] as const).filter(([root]) => path.startsWith(`/${root}/`)).map(([, privilege]) => privilege);
+export function deniedModify(caller: Caller, path: string): string | undefined {
+  const more = ([['storage', 'Datastore.Allocate'], ['vms', 'VM.Allocate'], ['pool', 'Pool.Allocate']] as const).filter(([root]) => path.startsWith(`/${root}/`)).map(([, privilege]) => privilege);
   return lacking(caller, path, ['Permissions.Modify', ...more], true);
 }
 
-function deniedByUserId({ caller, params }: Question, what: string): string | undefined {
-  const userid = String(params.userid ?? '');
-  if (what === 'self') return userid === caller.userid ? undefined : 'userid-param';
-  return lacking(caller, `/access/realm/${realmOf(userid)}`, [what], false);
+/** A path that cannot be one is left to the method to refuse. */
+function deniedByTarget({ caller, params }: Question, template: string): string | undefined {
+  const path = normalPath(concrete(template, params));
+  return path === undefined ? undefined : deniedModify(caller, path);
+}
+
+function deniedByUserId(question: Question, what: string): string | undefined {
+  const { caller } = question;
+  const userid = String(question.params.userid ?? '');
+  const realm = realmOf(userid);
+  if (what !== 'self') return lacking(caller, `/access/realm/${realm}`, [what], false);
+  demandUser(question, userid);
+  // A token is not its user here.
+  return userid === caller.userid && caller.tokenid === undefined ? undefined : '';
 }
 
 /** The realm of a user id; dies like Proxmox when it is none. */
@@ -141,11 +151,23 @@ export function realmOf(userid: string): string {
   return realm;
 }
 
-function deniedByGroup({ sim, caller, params }: Question, privileges: readonly string[], byParameter: boolean): string | undefined {
+function demandUser({ sim }: Question, userid: string): void {
+  if (!sim.state.access.users[userid]) throw new ApiError(500, `no such user ('${userid}')\n`);
+}
+
+/** Rights on all groups, or on those that the parameter names and on one that the user is in already. */
+function deniedByGroup(question: Question, privileges: readonly string[], byParameter: string | undefined): string | undefined {
+  const { sim, caller, params } = question;
+  const userid = String(params.userid);
+  const exists = byParameter !== 'create';
+  if (exists) demandUser(question, userid);
   if (lacking(caller, '/access/groups', privileges, true) === undefined) return undefined;
-  const given = byParameter && params.groups !== undefined ? String(params.groups).split(',') : undefined;
-  const groups = given ?? Object.entries(sim.state.access.groups).filter(([, group]) => group.users.includes(String(params.userid))).map(([name]) => name);
-  const allowed = groups.filter((group) => lacking(caller, `/access/groups/${group}`, privileges, true) === undefined);
-  const enough = given ? allowed.length === groups.length && groups.length > 0 : allowed.length > 0;
-  return enough ? undefined : '';
+  const given = String(params.groups ?? '').split(/[\s,;]+/).filter((group) => group !== '');
+  if (byParameter !== undefined) {
+    const why = given.length === 0 ? lacking(caller, '/access/groups', privileges, true) : firstDefined(given, (group) => lacking(caller, `/access/groups/${String(group)}`, privileges, true));
+    if (why !== undefined) return why;
+  }
+  if (!exists) return undefined;
+  const own = Object.entries(sim.state.access.groups).filter(([, group]) => group.users.includes(userid)).map(([name]) => name);
+  return own.some((group) => lacking(caller, `/access/groups/${group}`, privileges, true) === undefined) ? undefined : '';
 }

@@ -74,7 +74,7 @@ function refuseBuiltin(call: Call, id: string, verb: string): void {
 /** The paths that access lists may name (pve-access-control's check_path). */
 const ACL_PATH = new RegExp(`^(?:/|${[
   'access(?:/groups(?:/[\\w.-]+)?|/realm(?:/[\\w.-]+)?)?', 'nodes(?:/[\\w.-]+)?', 'pool(?:/[\\w.-]+){0,3}', 'storage(?:/[\\w.-]+)?', 'vms(?:/[1-9]\\d{2,})?',
-  'mapping(?:/[\\w-]+(?:/[\\w.-]+)?)?', 'sdn(?:/(?:zones|controllers|dns|ipams|fabrics)?(?:/[\\w.-]+){0,3})?',
+  'mapping(?:/[\\w.-]+){0,2}', 'sdn(?:/controllers(?:/[\\w-]+)?|/(?:dns|fabrics|ipams|prefix-lists|route-maps)(?:/[A-Za-z0-9]+)?|/zones(?:/[\\w.-]+(?:/[\\w.-]+(?:/[1-9]\\d{0,3})?)?)?)?',
 ].map((below) => `/${below}`).join('|')})$`);
 
 function changeAcl(call: Call): Promise<undefined> {

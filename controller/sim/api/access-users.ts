@@ -55,7 +55,7 @@ export function existingUser(call: Call): string {
 /** A user without the right to see others sees itself and the members of groups it may see. */
 function isVisible(call: Call, id: string): boolean {
   const sees = (path: string): boolean => call.caller.can(path, 'User.Modify') || call.caller.can(path, 'Sys.Audit');
-  return id === call.caller.userid || sees('/access/groups') || groupsOf(call, id).some((group) => sees(`/access/groups/${group}`));
+  return (id === call.caller.userid && call.caller.tokenid === undefined) || sees('/access/groups') || groupsOf(call, id).some((group) => sees(`/access/groups/${group}`));
 }
 
 function isWanted(call: Call, id: string): boolean {

@@ -29,7 +29,12 @@ function whoOf(task: TaskState): string {
 
 /** Somebody's own tasks, and all of a node whose Sys.Audit he has. */
 function maySee(call: Call, task: TaskState): boolean {
-  return task.user === call.caller.userid || call.caller.can(`/nodes/${task.node}`, 'Sys.Audit');
+  return isOwn(call, task.user, task.tokenid) || call.caller.can(`/nodes/${task.node}`, 'Sys.Audit');
+}
+
+/** A user owns what his tokens do; a token only what it did itself. */
+function isOwn({ caller }: Call, user: string, tokenid: string | undefined): boolean {
+  return user === caller.userid && (caller.tokenid === undefined || caller.tokenid === tokenid);
 }
 
 function tokenOf(task: TaskState): JsonObject {
@@ -107,17 +112,18 @@ function taskAt(call: Call): TaskState | undefined {
 function ownTask(call: Call, privilege: string): TaskState {
   const task = taskAt(call);
   if (!task) throw parameterError({ upid: 'no such task' });
-  refuseStranger(call, task.user, privilege);
+  refuseStranger(call, whoOf(task), privilege);
   return task;
 }
 
-function refuseStranger(call: Call, user: string, privilege: string): void {
-  if (user !== call.caller.userid && !call.caller.can(`/nodes/${call.node}`, privilege)) throw permissionError(`/nodes/${call.node}, ${privilege}`);
+function refuseStranger(call: Call, who: string, privilege: string): void {
+  const [user = '', tokenid] = who.split('!');
+  if (!isOwn(call, user, tokenid) && !call.caller.can(`/nodes/${call.node}`, privilege)) throw permissionError(`/nodes/${call.node}, ${privilege}`);
 }
 
 function log(call: Call): Json {
   const task = taskAt(call);
-  refuseStranger(call, (requiredText(call, 'upid').split(':')[7] ?? '').split('!')[0] ?? '', 'Sys.Audit');
+  refuseStranger(call, requiredText(call, 'upid').split(':')[7] ?? '', 'Sys.Audit');
   const lines = !task ? ['unable to open file - No such file or directory'] : task.log.length > 0 ? task.log : ['no content'];
   const start = number(call, 'start') ?? 0;
   const limit = number(call, 'limit') ?? LIST_LIMIT;
