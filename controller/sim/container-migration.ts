@@ -5,7 +5,8 @@ import type { TaskContext } from './tasks.ts';
 import { PowerLost } from './tasks.ts';
 import { touch } from './guest-config.ts';
 import { startAsNode } from './ha/guest-actions.ts';
-import { connect, copyOffline, duration, MigrationFailed, pause, stamped, type MigrationPlan } from './migration.ts';
+import { connect, copyOffline, MigrationFailed, pause, stamped, type MigrationPlan } from './migration-copy.ts';
+import { duration } from './migration-text.ts';
 import { dropCopied, localVolumes, storagesMissingOn, undoCopies, type Copied } from './migration-volumes.ts';
 
 export interface ContainerPlan extends MigrationPlan { readonly restart: boolean; readonly shutdownTimeoutMs: number }
