@@ -80,6 +80,7 @@ function poolFindings(tables: ApiTables, object: DesiredObject<PoolSpec>): reado
   const name = checkValue(method.params.get('poolid') ?? {}, object.ref.name, 'poolid', tables.version);
   return [
     ...(name === undefined ? [] : [found('NAME_INVALID', 'metadata.name', oneLine(name), 'use letters, digits and . _ -; from version 8.1 on up to three such names joined by /')]),
+    ...(object.ref.name.includes('/') && !tables.method('PUT', '/pools') ? [found('VERSION_UNSUPPORTED', 'metadata.name', `Proxmox VE ${tables.version} has no pools within pools`, 'use a name without /')] : []),
     ...valueFindings(found, { method, what: 'a pool', elsewhere: {} }, object.spec.comment === undefined ? [] : [{ option: 'comment', path: 'comment', value: object.spec.comment }]),
   ];
 }
