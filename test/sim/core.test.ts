@@ -148,3 +148,17 @@ describe('transport', () => {
     expect(sim.clock.now() - START_MS).toBe(5000);
   });
 });
+
+test('the same seed and the same calls make the same cluster, and its state is plain data', async () => {
+  const run = async () => {
+    const one = lab();
+    await one.task('POST', '/nodes/pve1/qemu', { vmid: 100, scsi0: 'shared:1', net0: 'virtio,bridge=vmbr0' });
+    await one.task('POST', '/nodes/pve1/qemu/100/status/start');
+    await one.task('POST', '/nodes/pve1/qemu/100/clone', { newid: 101 });
+    return one.sim;
+  };
+  const [first, second] = [await run(), await run()];
+  expect(JSON.stringify(second.state)).toBe(JSON.stringify(first.state));
+  expect(second.log.lines()).toEqual(first.log.lines());
+  expect(JSON.parse(JSON.stringify(first.state))).toEqual(first.state);
+});
