@@ -21,6 +21,8 @@ export function perform(sim: Simulation, deed: WorldDeed): void {
     case 'node-reboot': return void shutDownNode(sim, deed.node, 'reboot');
     case 'link-cut': return sim.corosync.cut(deed.node);
     case 'link-heal': return sim.corosync.heal(deed.node);
+    case 'network-down': return setNetwork(sim, deed.node, 'down');
+    case 'network-up': return setNetwork(sim, deed.node, 'up');
     case 'qnetd-off': return sim.corosync.setQnetd('off');
     case 'qnetd-on': return sim.corosync.setQnetd('on');
     case 'daemon-stop': return stopDaemon(sim, deed.node, deed.daemon);
@@ -66,6 +68,15 @@ function lock(guest: GuestState, as: string | undefined): void {
 
 function onGuest(sim: Simulation, vmid: number, method: 'POST' | 'PUT' | 'DELETE', action: string, params: Readonly<Record<string, string | number>>): void {
   withGuest(sim, vmid, (guest) => void doInPerson(sim, { node: guest.node, method, path: `/nodes/{node}/${guest.type}/{vmid}${action}`, params: { vmid, ...params } }));
+}
+
+/** Unlike a cut link this keeps the node from its clients too. */
+function setNetwork(sim: Simulation, node: string, network: 'up' | 'down'): void {
+  const state = sim.state.nodes[node];
+  if (!state) return sim.log.write('story', `there is no node ${node}`);
+  state.network = network;
+  if (network === 'down') sim.corosync.cut(node);
+  else sim.corosync.heal(node);
 }
 
 function stopDaemon(sim: Simulation, node: string, daemon: 'pveproxy' | 'pvedaemon'): void {

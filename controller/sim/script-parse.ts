@@ -30,7 +30,7 @@ type Kind = 'text' | 'number' | 'vmid' | 'object' | 'list';
 /** The keys of each deed beside `do` and the time; a question mark: may be missing. */
 const DEEDS: Readonly<Record<StepDeed['do'], Readonly<Record<string, Kind | `${Kind}?`>>>> = {
   'node-off': { node: 'text' }, 'node-on': { node: 'text' }, 'node-reset': { node: 'text' }, 'node-shutdown': { node: 'text' }, 'node-reboot': { node: 'text' },
-  'link-cut': { node: 'text' }, 'link-heal': { node: 'text' },
+  'link-cut': { node: 'text' }, 'link-heal': { node: 'text' }, 'network-down': { node: 'text' }, 'network-up': { node: 'text' },
   'daemon-stop': { node: 'text', daemon: 'text' }, 'daemon-start': { node: 'text', daemon: 'text' },
   'qnetd-off': {}, 'qnetd-on': {}, 'maintenance-on': { node: 'text' }, 'maintenance-off': { node: 'text' },
   'disk-full': { storage: 'text' }, 'disk-freed': { storage: 'text' }, 'clock-jump': { seconds: 'number' },

@@ -1,7 +1,7 @@
 // Stories and faults: what the world does to the simulated cluster while somebody works with it, as data.
 // In: steps with a time or a request they follow. Out: the same, done to a simulation at their moments.
 // Must never do anything that is not a step: without one the world is kind.
-import type { HttpRequest, HttpResponse } from '../model/doors.ts';
+import type { Clock, HttpRequest, HttpResponse } from '../model/doors.ts';
 import { ConnectionError } from '../model/doors.ts';
 import { perform } from './script-deeds.ts';
 import type { Simulation } from './simulation.ts';
@@ -48,7 +48,7 @@ export type RequestFault =
   | { readonly do: 'task-fails'; readonly task: string; readonly text: string; readonly when: 'before' | 'after'; readonly times: number };
 
 export type WorldDeed =
-  | { readonly do: 'node-off' | 'node-on' | 'node-reset' | 'node-shutdown' | 'node-reboot' | 'link-cut' | 'link-heal'; readonly node: string }
+  | { readonly do: 'node-off' | 'node-on' | 'node-reset' | 'node-shutdown' | 'node-reboot' | 'link-cut' | 'link-heal' | 'network-down' | 'network-up'; readonly node: string }
   | { readonly do: 'daemon-stop' | 'daemon-start'; readonly node: string; readonly daemon: 'pveproxy' | 'pvedaemon' }
   | { readonly do: 'qnetd-off' | 'qnetd-on' }
   | { readonly do: 'maintenance-on' | 'maintenance-off'; readonly node: string }
@@ -136,6 +136,11 @@ export function play(sim: Simulation, steps: readonly StoryStep[]): PlayedStory 
   const played = new PlayedStory(sim, steps);
   sim.faults = played;
   return played;
+}
+
+/** The clock of whoever works with the cluster: it jumps with the story, while its sleeps last as long as ever. */
+export function jumpingClock(clock: Clock, story: PlayedStory): Clock {
+  return { now: () => clock.now() + story.clockJumpMs, sleep: (ms, signal) => clock.sleep(ms, signal) };
 }
 
 const REQUEST_FAULTS: ReadonlySet<string> = new Set(['api-status', 'api-timeout', 'api-slow', 'answer-late', 'answer-lost', 'refuse', 'task-fails']);

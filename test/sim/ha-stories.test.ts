@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { ConnectionError } from '../../controller/model/doors.ts';
 import { parseStory } from '../../controller/sim/script-parse.ts';
-import { isLike, play } from '../../controller/sim/script.ts';
+import { isLike, jumpingClock, play } from '../../controller/sim/script.ts';
 import { randomStory } from '../../controller/sim/random-story.ts';
 import { seededRandom } from '../../controller/sim/random.ts';
 import { begin, type Story } from '../scenarios/timelines-world.ts';
@@ -102,6 +102,18 @@ test('a disk that is full refuses thick volumes until it is freed', async () => 
   expect(await endOf(301)).toBe('OK');
 });
 
+test('a node without any network answers nobody; a clock that jumps keeps its pace', async () => {
+  const story = await run();
+  const parsed = parseStory([{ at: 1, do: 'network-down', node: 'pve3' }, { at: 1, do: 'clock-jump', seconds: -3600 }, { at: 40, do: 'network-up', node: 'pve3' }]);
+  const clock = jumpingClock(story.sim.clock, play(story.sim, parsed.steps));
+  await story.until(30);
+  expect((await refusalOf(story.ask('GET', '/version', {}, 'pve3'))).code).toBe('unreachable');
+  expect(await story.ask('GET', '/nodes/pve3/status')).toMatchObject({ status: 595 });
+  expect(clock.now() - story.sim.clock.now()).toBe(-3_600_000);
+  await story.until(50);
+  expect((await story.ask('GET', '/nodes/pve3/status')).status).toBe(200);
+});
+
 test('every mistake of a story is told', () => {
   const { steps, findings } = parseStory([
     { at: 1, do: 'node-of', node: 'pve1' }, { do: 'node-off', node: 'pve1' }, { at: 1, do: 'node-off' }, { at: -1, do: 'qnetd-off' }, { at: 1, do: 'guest-crash', vmid: 'x' },
@@ -133,6 +145,7 @@ test.each(SEEDS)('random trouble %i: no guest runs without power or twice, and a
     await story.until(second);
     for (const guest of Object.values(sim.state.guests)) if (guest.process) expect(`${guest.vmid} ${sim.state.nodes[guest.node]?.power}`).toBe(`${guest.vmid} on`);
   }
+  expect(sim.log.lines().filter((line) => line.includes('still runs on'))).toEqual([]);
   for (const vmid of vmids) {
     const service = sim.state.ha.manager.service_status[`vm:${vmid}`];
     expect(['started', 'error']).toContain(service?.state);

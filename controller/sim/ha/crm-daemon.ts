@@ -158,7 +158,9 @@ export class CrmDaemons {
         if (!guest) return;
         const dropped = dropLeftoverLock(guest);
         if (dropped !== undefined) log.write(master, `crm: removed leftover lock '${dropped}' from recovered service '${effect.sid}' to allow its start.`);
+        if (guest.process) log.write(master, `crm: ${effect.sid} still runs on '${effect.from}': fencing did not keep its promise`);
         guest.node = effect.to;
+        delete guest.process;
         touch(guest);
         return;
       }
