@@ -31,7 +31,7 @@ const DEMO_START_MS = Date.UTC(2026, 10, 22, 12);
 for (const stream of [process.stdout, process.stderr]) stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
 const terminal = terminalOf(process, process.env);
-const context: Context = { terminal, world: realWorld(), interruptible: interruptible(process, terminal) };
+const context: Context = { terminal, world: realWorld(), interruptible: interruptible(process, terminal, () => realClock.now()) };
 process.exitCode = await runCli(process.argv.slice(2), context, COMMANDS, (process.env['LATIDO_DEBUG'] ?? '') !== '');
 
 function realWorld(): World {

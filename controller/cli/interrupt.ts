@@ -11,14 +11,20 @@ export interface Signals {
 /** As shells count it: 128 and the number of SIGINT. */
 const INTERRUPTED = 130;
 
-export function interruptible(signals: Signals, terminal: Terminal): Context['interruptible'] {
+// One Ctrl-C reaches a program twice when what started it (npm, a shell's wrapper) passes it on as well.
+const SAME_KEY_MS = 500;
+
+export function interruptible(signals: Signals, terminal: Terminal, now: () => number): Context['interruptible'] {
   return async (work, leaving) => {
     const stop = new AbortController();
+    let stoppedAt = 0;
     const handler = () => {
       if (stop.signal.aborted) {
+        if (now() - stoppedAt < SAME_KEY_MS) return;
         terminal.err(leaving());
         signals.exit(INTERRUPTED);
       }
+      stoppedAt = now();
       stop.abort(new Error('interrupted'));
     };
     signals.on('SIGINT', handler);

@@ -44,7 +44,8 @@ function runningLine(task: TaskLine, nameWidth: number, size: FrameSize, nowMs: 
   const percent = task.percent === undefined ? '' : `${Math.min(100, Math.max(0, Math.round(task.percent)))}%`;
   const right = [percent, elapsed].filter((part) => part !== '').join('  ');
   const name = pad(shortenEnd(nameText(task), nameWidth, ellipsis(size)), nameWidth);
-  const text = task.text === undefined ? '' : `  ${safe(task.text)}`;
+  // The migration's log tells the time in each line; the line has it already.
+  const text = task.text === undefined ? '' : `  ${safe(task.text.replace(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d /, ''))}`;
   const room = Math.max(0, size.width - 1 - 2 - nameWidth - 2 - 2 - textWidth(right));
   const middle = shortenEnd(`${safe(task.step.title)}${text}`, room, ellipsis(size));
   const line = shortenEnd(`${name}  ${pad(middle, room)}  ${right}`, size.width - 3, ellipsis(size));
@@ -109,7 +110,7 @@ export function liveProgress(write: (text: string) => void, size: () => FrameSiz
   let state = noProgress(total);
   let drawn = 0;
   let drawnAt = Number.NEGATIVE_INFINITY;
-  const erase = () => drawn === 0 ? '' : `\u001B[${drawn}A\u001B[0J`;
+  const erase = () => drawn === 0 ? '' : `\r\u001B[${drawn}A\u001B[0J`;
   const draw = (above: readonly string[], nowMs: number) => {
     const now = size();
     const frame = renderFrame(state, now, nowMs);

@@ -108,7 +108,7 @@ function replay(text: string): readonly string[] {
   const screen: string[] = [];
   let row = 0;
   // oxlint-disable-next-line no-control-regex
-  for (const [part] of text.matchAll(/\u001B\[\d+[A-J]|[^\u001B\n]*\n/g)) {
+  for (const [part] of text.replaceAll('\r', '').matchAll(/\u001B\[\d+[A-J]|[^\u001B\n]*\n/g)) {
     const move = /\[(\d+)A/.exec(part);
     if (move) row -= Number(move[1]);
     else if (part.endsWith('J')) screen.splice(row);
