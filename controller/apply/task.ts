@@ -81,7 +81,8 @@ async function readLog(env: Env, path: string, upid: string): Promise<readonly s
 
 /** qemu-img, drive mirrors and migrations print `… (12.34%)` or `12.3 %`. */
 async function tellProgress(env: Env, path: string, upid: string, onProgress: (percent: number | undefined, text: string | undefined) => void): Promise<void> {
-  const last = (await readLog(env, path, upid)).at(-1);
-  const percent = last === undefined ? undefined : /(\d+(?:\.\d+)?)\s?%/.exec(last)?.[1];
+  const last = (await readLog(env, path, upid)).filter((line) => line !== 'no content').at(-1);
+  if (last === undefined) return;
+  const percent = /(\d+(?:\.\d+)?)\s?%/.exec(last)?.[1];
   onProgress(percent === undefined ? undefined : Math.min(100, Number(percent)), last);
 }

@@ -11,7 +11,8 @@ export function changesOf(subjects: readonly Subject[], observed: ReadonlyMap<st
 function changeOf(subject: Subject, observed: Observed, kinds: Registry, context: KindContext): Change {
   const kind = kinds.get(subject.ref.kind);
   if (!kind) throw new Error(`no kind ${subject.ref.kind}`);
-  const base = { ref: subject.ref, subject, observed };
+  const identity = subject.desired && kind.identity?.(subject.desired);
+  const base = { ref: subject.ref, subject, observed, ...(identity === undefined ? {} : { identity }) };
   if (observed.state === 'busy' || observed.state === 'unknown') return { ...base, verb: 'none', fields: [] };
   if (observed.state === 'absent') return { ...base, verb: subject.desired ? 'create' : 'none', fields: [] };
   // What we only remember and what no longer carries our mark is somebody else's now.

@@ -9,10 +9,11 @@ import type { Ref } from '../model/ref.ts';
 export interface Ordered { readonly change: Change; readonly before: readonly Ref[] }
 
 export function orderChanges(changes: readonly Change[], kinds: Registry, desired: Desired): readonly Ordered[] {
-  const ranks = new Map([...kinds.keys()].map((kind, index) => [kind, index]));
-  const rank = (change: Change) => ranks.get(change.ref.kind) ?? kinds.size;
+  // Kinds that share ids share a rank: virtual machines and containers compete for the same storages.
+  const spaces = [...new Set([...kinds.values()].map((kind) => kind.idSpace))];
+  const rank = (change: Change) => spaces.indexOf(kinds.get(change.ref.kind)?.idSpace ?? '');
   const turn = (change: Change) => (change.verb === 'create' && change.subject.desired ? kinds.get(change.ref.kind)?.turn?.(change.subject.desired) ?? 0 : 0);
-  const byRank = (a: Change, b: Change) => rank(a) - rank(b) || turn(a) - turn(b) || compareText(a.ref.name, b.ref.name);
+  const byRank = (a: Change, b: Change) => rank(a) - rank(b) || turn(a) - turn(b) || -compareText(a.ref.kind, b.ref.kind) || compareText(a.ref.name, b.ref.name);
   const building = changes.filter((change) => change.verb !== 'delete').sort(byRank);
   const removing = changes.filter((change) => change.verb === 'delete').sort((a, b) => byRank(b, a));
   return [

@@ -131,7 +131,7 @@ function memoriesOf(changes: readonly Change[], kinds: Registry): readonly Memor
     const object = change.subject.desired;
     const kind = kinds.get(change.ref.kind);
     if (!object || !kind) return change.verb === 'delete' && change.subject.memory ? [change.subject.memory] : [];
-    const identity = change.observed.state === 'present' ? change.observed.identity : undefined;
+    const identity = change.identity ?? (change.observed.state === 'present' ? change.observed.identity : undefined);
     return [{ ref: change.ref, id: change.subject.id, fields: kind.fields(object), ...(identity ? { identity } : {}) }];
   });
 }

@@ -10,9 +10,13 @@ export const DEMO_CLUSTER: ClusterSpec = {
     { name: 'proxmox-lab', address: '192.168.22.40', memoryBytes: 8 * GIB, cores: 8, bridges: ['vmbr0'] },
     { name: 'prox1-lab', address: '192.168.22.39', memoryBytes: 8 * GIB, cores: 8, bridges: ['vmbr0'] },
   ],
-  disks: { drbdvg0: 149.04 * GB, drbdvg1: 9.55 * GB, '/backup': 54.19 * GB },
-  storages: [{
-    id: 'local', capacityBytes: 163.77 * GB, content: 'images,rootdir,iso,vztmpl,snippets', options: { path: '/var/lib/vz' },
-    volumes: ['proxmox-lab', 'prox1-lab'].map((node) => ({ name: 'vztmpl/debian-12-standard_12.7-1_amd64.tar.zst', sizeBytes: 126 * 2 ** 20, node })),
-  }],
+  disks: { '/backup': 54.19 * GB },
+  storages: [
+    {
+      id: 'local', capacityBytes: 163.77 * GB, content: 'images,rootdir,iso,vztmpl,snippets', options: { path: '/var/lib/vz' },
+      volumes: ['proxmox-lab', 'prox1-lab'].map((node) => ({ name: 'vztmpl/debian-12-standard_12.7-1_amd64.tar.zst', sizeBytes: 126 * 2 ** 20, node })),
+    },
+    { id: 'disk-virtual', type: 'lvm', shared: true, capacityBytes: 149.04 * GB, content: 'images,rootdir', options: { vgname: 'drbdvg0' } },
+    { id: 'disk-virtual1', type: 'lvm', shared: true, capacityBytes: 9.55 * GB, content: 'images,rootdir', options: { vgname: 'drbdvg1' } },
+  ],
 };

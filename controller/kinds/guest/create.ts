@@ -49,9 +49,18 @@ function placeNew(type: GuestType, object: DesiredObject<GuestSpec>, context: Ki
 }
 
 function candidates(object: DesiredObject<GuestSpec>, context: KindContext): readonly string[] {
-  const group = objectsOf(context.desired, 'HAGroup').find((other) => other.ref.name === object.spec.ha?.group)?.spec as { nodes?: Readonly<Record<string, number>> } | undefined;
-  const allowed = allowedNodes(object.spec) ?? (group?.nodes ? Object.keys(group.nodes) : context.facts.nodes.map((node) => node.name));
+  const allowed = allowedNodes(object.spec) ?? preferredByGroup(object, context) ?? context.facts.nodes.map((node) => node.name);
   return allowed.filter((node) => !inMaintenance(context.desired, node));
+}
+
+/** The online nodes of highest priority in its HA group: elsewhere the HA manager would move it at once. */
+function preferredByGroup(object: DesiredObject<GuestSpec>, context: KindContext): readonly string[] | undefined {
+  const group = objectsOf(context.desired, 'HAGroup').find((other) => other.ref.name === object.spec.ha?.group)?.spec as { readonly nodes?: Readonly<Record<string, number>> | readonly string[] } | undefined;
+  if (!group?.nodes) return undefined;
+  if (Array.isArray(group.nodes)) return group.nodes as readonly string[];
+  const online = Object.entries(group.nodes as Readonly<Record<string, number>>).filter(([name]) => nodeFact(context.facts, name)?.online === true && !inMaintenance(context.desired, name));
+  const highest = Math.max(...online.map(([, priority]) => Number(priority)));
+  return online.length > 0 ? online.filter(([, priority]) => Number(priority) === highest).map(([name]) => name) : Object.keys(group.nodes);
 }
 
 function wantedVolumes(type: GuestType, object: DesiredObject<GuestSpec>): readonly { readonly storages: readonly string[]; readonly bytes: number }[] {
@@ -122,7 +131,7 @@ function createStep(type: GuestType, object: DesiredObject<GuestSpec>, node: str
   const api = tables.method('POST', `/nodes/{node}/${type}`);
   // A restore takes the disks and most options from the backup: what the manifest says is set afterwards.
   const sent = spec.source?.backup === undefined ? params
-    : Object.fromEntries(Object.entries(params).filter(([name]) => ['vmid', 'archive', 'ostemplate', 'restore', 'storage', 'pool', nameOption(type), 'tags'].includes(name) && api && paramOf(api, name)));
+    : Object.fromEntries(Object.entries(params).filter(([name]) => (['vmid', 'archive', 'ostemplate', 'restore', 'storage', 'pool', nameOption(type), 'tags'].includes(name) || CREATE_ONLY_OPTIONS.has(name)) && api && paramOf(api, name)));
   const full = made.find((disk) => disk.full);
   const hold: Hold | undefined = full ? { code: 'STORAGE_FULL', reason: full.note ?? 'the storage is full', approvable: false } : undefined;
   const volumesText = made.filter((disk) => disk.storage !== undefined && disk.bytes !== undefined).map((disk) => `${gib(disk.bytes ?? 0)} on ${disk.storage}`);

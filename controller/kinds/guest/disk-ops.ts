@@ -33,8 +33,20 @@ function slotOps(tables: ApiTables, type: GuestType, slot: string, value: Json, 
   if ('problem' in wanted) return [{ op: 'refused', path: `config.${slot}`, from: live.config[slot], to: value, reason: wanted.problem }];
   const text = live.config[slot];
   if (text === undefined) return [attachOp(tables, type, slot, wanted, value, live, running, context)];
-  const disk = parseLiveDisk(String(text), type);
-  return [...fileOps(slot, wanted, disk, text, value), ...sizeOps(slot, wanted, disk), ...optionOps(tables, type, slot, wanted, disk, live, running)];
+  const disk = measured(type, slot, String(text), live);
+  const copies = [...fileOps(slot, wanted, disk, text, value), ...sizeOps(slot, wanted, disk)];
+  const options = optionOps(tables, type, slot, wanted, disk, live, running);
+  // A running guest does not have it yet, so that Proxmox can neither grow nor move it: the plan after the restart does.
+  const isAwaited = running && live.current[slot] === undefined;
+  if (isAwaited && copies.some((op) => op.op === 'resize' || op.op === 'move-disk')) return [{ op: 'waits', options: [slot] }, ...options];
+  return [...copies, ...options];
+}
+
+/** The disk as it will be after a restart, in the size that it has now: what waits was written before a disk grew. */
+function measured(type: GuestType, slot: string, text: string, live: GuestLive): LiveDisk {
+  const disk = parseLiveDisk(text, type);
+  const now = live.current[slot] === undefined ? undefined : parseLiveDisk(String(live.current[slot]), type);
+  return now?.file === disk.file ? { ...disk, bytes: now.bytes } : disk;
 }
 
 function attachOp(tables: ApiTables, type: GuestType, slot: string, wanted: DesiredDisk, value: Json, live: GuestLive, running: boolean, context: KindContext): Op {
@@ -88,10 +100,12 @@ function sizeOps(slot: string, wanted: DesiredDisk, disk: LiveDisk): readonly Op
 /** Options are compared on the file and size that are there, so that only what a person writes can differ. */
 function optionOps(tables: ApiTables, type: GuestType, slot: string, wanted: DesiredDisk, disk: LiveDisk, live: GuestLive, running: boolean): readonly Op[] {
   if (wanted.type === 'given' && wanted.file !== disk.file) return [];
-  const fixed = { ...(disk.bytes === undefined ? {} : { size: printSize(disk.bytes) }), ...(disk.cloudinit ? { media: 'cdrom' } : {}) };
+  // Written after the disk has grown, or the old size would come back with the restart.
+  const bytes = wanted.type === 'volume' && disk.bytes !== undefined && !hasFixedSize(slot) ? Math.max(wanted.bytes ?? 0, disk.bytes) : disk.bytes;
+  const fixed = { ...(bytes === undefined ? {} : { size: printSize(bytes) }), ...(disk.cloudinit ? { media: 'cdrom' } : {}) };
   const liveText = printDisk(disk.file, { ...disk.options, ...fixed });
   const wantedText = printDisk(disk.file, { ...wanted.options, ...fixed });
-  if (diffOption(tables, type, slot, wantedText, liveText) === 'same') return [];
+  if (diffOption(tables, type, slot, wantedText, liveText) === 'same' && !hasOutgrown(type, slot, live, bytes)) return [];
   const keys = [...new Set([...Object.keys(wanted.options), ...Object.keys(disk.options)])].sort();
   const from = pick(disk.options, keys);
   const to = pick(wanted.options, keys);
@@ -99,6 +113,14 @@ function optionOps(tables: ApiTables, type: GuestType, slot: string, wanted: Des
   if (slot === 'rootfs') return [{ op: 'refused', path: 'config.rootfs', from, to, reason: 'Proxmox VE damages a container whose rootfs is written: set its options with pct on the node' }];
   const { effect } = changeEffect(tables, type, slot, wantedText, live, running);
   return [{ op: 'set', option: slot, request: wantedText, from, to, effect: effect === 'refused' ? 'restart' : effect }];
+}
+
+/** What waits for the restart names a smaller size than the disk has, or is to have. */
+function hasOutgrown(type: GuestType, slot: string, live: GuestLive, bytes: number | undefined): boolean {
+  const [now, next] = [live.current[slot], live.config[slot]];
+  if (bytes === undefined || now === undefined || next === undefined || now === next) return false;
+  const waiting = parseLiveDisk(String(next), type);
+  return waiting.file === parseLiveDisk(String(now), type).file && waiting.bytes !== undefined && compareSize(bytes, waiting.bytes) === 'grow';
 }
 
 function pick(options: Readonly<Record<string, string>>, keys: readonly string[]): string {

@@ -23,7 +23,7 @@ import type { GuestSpec } from './spec.ts';
 /** Parameters of the API that a manifest says elsewhere. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   vmid: 'spec.vmid', node: 'spec.placement', name: 'metadata.name', hostname: 'metadata.name', pool: 'spec.pool', archive: 'spec.source.backup', ostemplate: 'spec.source.appliance',
-  restore: 'spec.source.backup', start: 'spec.power', template: 'spec.template', storage: 'spec.source.storage, or the disk itself', 'ha-managed': 'spec.ha',
+  restore: 'spec.source.backup', start: 'spec.power', template: 'spec.template', storage: 'spec.source.storage, or the disk itself', 'ha-managed': 'spec.ha', cdrom: 'ide2: { file: …, media: cdrom }',
 };
 
 export function guestFindings(tables: ApiTables, type: GuestType, object: DesiredObject<GuestSpec>, desired: Desired): readonly Finding[] {
@@ -50,10 +50,13 @@ function optionFindings(tables: ApiTables, type: GuestType, object: DesiredObjec
   const path = `spec.config.${option}`;
   const elsewhere = ELSEWHERE[option];
   if (elsewhere !== undefined) return [found('OPTION_READONLY', path, `'${option}' is not written in config`, `write ${elsewhere}`)];
+  if (option === 'force') return [found('OPTION_READONLY', path, 'latido never overwrites a guest that exists', 'remove the line')];
   if (READONLY_OPTIONS.has(option) && option !== 'vmgenid') return [found('OPTION_READONLY', path, `'${option}' is written by Proxmox itself`, 'remove the line')];
   const method = tables.method('POST', `/nodes/{node}/${type}`);
   const param = method && paramOf(method, option);
   if (!method || !param) return [unknownOption(tables, type, option, found, path)];
+  const source = param.requires === 'archive' || param.requires === 'restore' ? object.spec.source?.backup : '';
+  if (source === undefined) return [found('OPTION_INVALID', path, `'${option}' means something only to a restore`, 'write spec.source.backup, or remove the line')];
   if (/^unused\d+$/.test(option)) return [found('OPTION_READONLY', path, `'${option}' is where Proxmox keeps detached volumes`, 'attach the volume: write its slot with `file:`')];
   if (isDiskSlot(type, option)) return diskFindings(tables, type, object, option, value);
   if (value === null) return [found('OPTION_INVALID', path, `${option} has no value`, 'write a value, or remove the line')];

@@ -7,6 +7,7 @@ import type { KindContext, ResourceKind, Steps } from '../../model/kind.ts';
 import type { Ref } from '../../model/ref.ts';
 import { objectsOf } from '../../model/desired.ts';
 import type { Desired } from '../../model/desired.ts';
+import { isObject } from '../../model/json.ts';
 import type { ApiTables } from '../../pve/api-tables.ts';
 import { createSteps } from './create.ts';
 import { deleteFields, deleteSteps, RECLAIM_DELETE } from './delete.ts';
@@ -44,11 +45,18 @@ export function guestKind(tables: ApiTables, type: GuestType): ResourceKind<Gues
     },
     diff: (subject, observed, context) => diffGuest(tables, type, subject, observed.live, context),
     steps: (change, context) => stepsFor(tables, type, change, context),
+    identity: (object) => (type === 'qemu' ? writtenUuid(object) : undefined),
     fields: (object) => [
       ...Object.keys(object.spec.config ?? {}).sort().map((option) => `config.${option}`),
       ...(object.spec.ha ? ['ha'] : []), ...(object.spec.reclaim === 'delete' ? [RECLAIM_DELETE] : []),
     ],
   };
+}
+
+function writtenUuid({ spec }: DesiredObject<GuestSpec>): string | undefined {
+  const smbios = spec.config?.smbios1;
+  const uuid = isObject(smbios) ? smbios.uuid : /(?:^|,)uuid=([^,]+)/.exec(String(smbios ?? ''))?.[1];
+  return typeof uuid === 'string' ? uuid.toLowerCase() : undefined;
 }
 
 /** How much choice of storage it leaves: 0 when each disk has one place only. */

@@ -11,7 +11,7 @@ import type { ApiTables } from '../../pve/api-tables.ts';
 import { diskOps } from './disk-ops.ts';
 import { isDiskSlot } from './disks.ts';
 import type { GuestLive } from './live.ts';
-import { changeEffect, diffOption, requestValue, rootOnly } from './options.ts';
+import { changeEffect, CREATE_ONLY_OPTIONS, diffOption, requestValue, rootOnly } from './options.ts';
 import { haOps } from './ha.ts';
 import { migrationOp } from './migration.ts';
 import type { GuestSpec } from './spec.ts';
@@ -36,7 +36,7 @@ export type Op =
   | { readonly op: 'template' };
 
 /** Options that Proxmox writes itself, or that have a field of their own in the manifest. */
-export const READONLY_OPTIONS: ReadonlySet<string> = new Set(['digest', 'meta', 'parent', 'snaptime', 'snapstate', 'template', 'pending', 'runningmachine', 'runningcpu', 'vmstate', 'vmgenid']);
+export const READONLY_OPTIONS: ReadonlySet<string> = new Set(['digest', 'lock', 'meta', 'parent', 'snaptime', 'snapstate', 'template', 'pending', 'runningmachine', 'runningcpu', 'vmstate', 'vmgenid']);
 
 export function nameOption(type: GuestType): 'name' | 'hostname' {
   return type === 'qemu' ? 'name' : 'hostname';
@@ -55,7 +55,7 @@ export function guestOps(tables: ApiTables, type: GuestType, subject: Subject<Gu
   const running = live.guest.status !== 'stopped';
   const written = desiredOptions(type, object);
   const ops: Op[] = [
-    ...Object.keys(written).sort().filter((option) => !isDiskSlot(type, option)).flatMap((option) => optionOps(tables, type, option, written[option] ?? null, live, running)),
+    ...Object.keys(written).sort().filter((option) => !isDiskSlot(type, option) && !CREATE_ONLY_OPTIONS.has(option)).flatMap((option) => optionOps(tables, type, option, written[option] ?? null, live, running)),
     ...tagOps(object, live, context.mark),
     ...removedOps(tables, type, subject, written, live, running),
     ...diskOps(tables, type, subject, live, context),
@@ -98,10 +98,18 @@ function removedOps(tables: ApiTables, type: GuestType, subject: Subject<GuestSp
   return remembered.filter((option) => option !== 'tags' && !(option in written) && !isDiskSlot(type, option)).flatMap((option): readonly Op[] => {
     const from = live.config[option];
     if (from === undefined) return [];
+    if (option === 'smbios1') return identityOps(from);
     const { effect, reason } = changeEffect(tables, type, option, null, live, running);
     if (effect === 'refused') return [{ op: 'refused', path: `config.${option}`, from, to: undefined, reason: reason ?? 'Proxmox does not remove it from an existing guest' } as const];
     return [{ op: 'unset', option, from, effect } as const];
   });
+}
+
+/** The uuid in it is not ours to take away: Proxmox gave it, and it tells this guest from another of the same VMID. */
+function identityOps(from: Json): readonly Op[] {
+  const uuid = /uuid=[0-9a-f-]{36}/i.exec(String(from))?.[0];
+  if (uuid === undefined) return [{ op: 'unset', option: 'smbios1', from, effect: 'restart' }];
+  return uuid === from ? [] : [{ op: 'set', option: 'smbios1', request: uuid, from, to: uuid, effect: 'restart' }];
 }
 
 function powerOps(spec: GuestSpec, live: GuestLive): readonly Op[] {

@@ -34,7 +34,7 @@ export function chooseStorage(storages: readonly string[], bytes: number, node: 
   const skipped: string[] = [];
   for (const storage of storages) {
     const row = facts.storages.find((candidate) => candidate.storage === storage && candidate.node === node);
-    const reason = lackOf(row, storage, bytes);
+    const reason = lackOf(row, storage, bytes, facts);
     if (reason === undefined) return { storage, full: false, ...(skipped.length > 0 ? { note: `${storage}, because ${skipped.join(' and ')}` } : {}) };
     skipped.push(reason);
   }
@@ -44,7 +44,8 @@ export function chooseStorage(storages: readonly string[], bytes: number, node: 
   return { storage: first, full: !planned, ...(planned ? {} : { note: skipped.join(', and ') }) };
 }
 
-function lackOf(row: StorageFact | undefined, storage: string, bytes: number): string | undefined {
+function lackOf(row: StorageFact | undefined, storage: string, bytes: number, facts: Facts): string | undefined {
+  if (!row && !facts.storageDefs.has(storage)) return `${storage} is made by this plan and nobody knows its size yet`;
   if (!row) return `${storage} is not on this node`;
   if (!row.active) return `${storage} is not active`;
   const free = row.total - row.used;

@@ -57,8 +57,9 @@ export function stepsOf(scope: Scope, ops: readonly Op[], live: GuestLive, conte
   const node = live.guest.node;
   const after = move?.op === 'migrate' ? move.to : node;
   return [
+    ...ops.filter((op) => growsAndChanges(op, ops)).flatMap((op) => diskStep(scope, op, node, live, digest)),
     ...configSteps(scope, ops, node, digest),
-    ...ops.flatMap((op) => diskStep(scope, op, node, live, digest)),
+    ...ops.filter((op) => !growsAndChanges(op, ops)).flatMap((op) => diskStep(scope, op, node, live, digest)),
     ...ops.flatMap((op) => poolStep(scope, op, node)),
     ...ops.flatMap((op) => moveSteps(scope, op, live, context)),
     ...ops.flatMap((op) => haSteps(scope, op, after)),
@@ -68,12 +69,23 @@ export function stepsOf(scope: Scope, ops: readonly Op[], live: GuestLive, conte
   ];
 }
 
+/** A disk grows before its options are written: they carry the size. */
+function growsAndChanges(op: Op, ops: readonly Op[]): boolean {
+  return op.op === 'resize' && ops.some((other) => other.op === 'set' && other.option === op.slot);
+}
+
 /** One write for all options; what only root may set stands apart, so that it does not take the rest with it. */
 function configSteps(scope: Scope, ops: readonly Op[], node: string, digest: string | undefined): readonly Step[] {
   const now = ops.filter((op) => !needsStop(op));
   const plain = now.filter((op) => (op.op === 'set' && !op.rootOnly) || op.op === 'unset' || op.op === 'attach' || (op.op === 'detach' && !(op.destroy && scope.type === 'qemu')));
   const root = now.filter((op) => op.op === 'set' && op.rootOnly);
-  return [plain, root].flatMap((group) => (group.length === 0 ? [] : [configStep(scope, group, node, digest)]));
+  // A protected guest lets go of no disk: the protection goes in a write of its own, first.
+  const unprotecting = plain.filter((op) => plain.some((other) => other.op === 'detach') && takesProtectionOff(op));
+  return [unprotecting, plain.filter((op) => !unprotecting.includes(op)), root].flatMap((group) => (group.length === 0 ? [] : [configStep(scope, group, node, digest)]));
+}
+
+function takesProtectionOff(op: Op): boolean {
+  return (op.op === 'unset' && op.option === 'protection') || (op.op === 'set' && op.option === 'protection' && op.request === '0');
 }
 
 /** Proxmox makes it only while the guest is stopped; it stays held until somebody stops the guest. */
