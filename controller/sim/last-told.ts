@@ -1,7 +1,7 @@
 // What nodes told the cluster of their guests, which is all that /cluster/resources knows.
 // In: a node that loses its power, or the round in which its status daemon speaks. Out: for a guest, what its present
 // node said last. Kept as plain data. Must never ask a dead node.
-import type { JsonObject } from '../model/json.ts';
+import type { Json, JsonObject } from '../model/json.ts';
 import { bootDiskBytes, sizeIn } from './drives.ts';
 import { numberIn } from './guests.ts';
 import type { Simulation } from './simulation.ts';
@@ -31,24 +31,31 @@ export function speakInRounds(sim: Simulation, phaseMs: (node: string) => number
 /** What a node says of its guests in this instant; said for the last time when its power goes. */
 export function tell(state: ClusterState, node: string, nowMs: number): void {
   const told = (state.other.lastTold ??= {}) as Record<string, JsonObject>;
-  for (const guest of Object.values(state.guests)) if (guest.node === node) told[String(guest.vmid)] = { node, ...figuresOf(state, guest, nowMs) };
+  for (const guest of Object.values(state.guests)) if (guest.node === node) told[String(guest.vmid)] = figuresInto({ node }, state, guest, nowMs);
 }
 
-/** The figures of a guest as the addressed cluster knows them; nothing when its node has not spoken of it yet. */
-export function toldOf(state: ClusterState, guest: GuestState, isNodeAlive: boolean, nowMs: number): JsonObject | undefined {
-  if (isNodeAlive && !state.other.spoken) return figuresOf(state, guest, nowMs);
-  const { node, ...figures } = (state.other.lastTold?.[String(guest.vmid)] ?? {}) as JsonObject;
-  return node === guest.node ? figures : undefined;
+/** Adds the figures of a guest as the cluster knows them; false when its node has not spoken of it yet. */
+export function tellInto(row: Record<string, Json>, state: ClusterState, guest: GuestState, isNodeAlive: boolean, nowMs: number): boolean {
+  if (isNodeAlive && !state.other.spoken) {
+    figuresInto(row, state, guest, nowMs);
+    return true;
+  }
+  const told = state.other.lastTold?.[String(guest.vmid)] as JsonObject | undefined;
+  if (told?.node !== guest.node) return false;
+  Object.assign(row, told);
+  return true;
 }
 
-function figuresOf(state: ClusterState, guest: GuestState, nowMs: number): JsonObject {
-  const { config, type, vmid, node, process } = guest;
+function figuresInto(row: Record<string, Json>, state: ClusterState, { config, type, vmid, node, process }: GuestState, nowMs: number): Record<string, Json> {
   const hostCores = state.nodes[node]?.cores ?? 1;
-  const cores = type === 'qemu' ? numberIn(config.sockets, 1) * numberIn(config.cores, 1) : numberIn(config.cores, hostCores);
-  return {
-    name: String((type === 'qemu' ? config.name : config.hostname) ?? `${type === 'qemu' ? 'VM ' : 'CT'}${vmid}`), template: config.template === 1 ? 1 : 0,
-    status: process ? 'running' : 'stopped', uptime: process ? Math.floor((nowMs - process.startedAtMs) / 1000) : 0,
-    maxcpu: config.vcpus === undefined ? Math.min(cores, hostCores) : Number(config.vcpus), maxmem: numberIn(config.memory, 512) * MIB,
-    maxdisk: type === 'qemu' ? bootDiskBytes(config) : sizeIn(config.rootfs ?? ''),
-  };
+  const isVm = type === 'qemu';
+  const cores = isVm ? numberIn(config.sockets, 1) * numberIn(config.cores, 1) : numberIn(config.cores, hostCores);
+  row.name = String((isVm ? config.name : config.hostname) ?? `${isVm ? 'VM ' : 'CT'}${vmid}`);
+  row.template = config.template === 1 ? 1 : 0;
+  row.status = process ? 'running' : 'stopped';
+  row.uptime = process ? Math.floor((nowMs - process.startedAtMs) / 1000) : 0;
+  row.maxcpu = config.vcpus === undefined ? Math.min(cores, hostCores) : Number(config.vcpus);
+  row.maxmem = numberIn(config.memory, 512) * MIB;
+  row.maxdisk = isVm ? bootDiskBytes(config) : sizeIn(config.rootfs ?? '');
+  return row;
 }
