@@ -49,10 +49,6 @@ export function demandOnStorage(call: Call, storage: string, privilege: string):
   if (!call.caller.can(`/storage/${storage}`, privilege)) throw permissionError(`/storage/${storage}, ${privilege}`);
 }
 
-export function poolOf(call: Call, vmid: number): string | undefined {
-  return Object.entries(call.state.pools).find(([, pool]) => pool.vms.includes(vmid))?.[0];
-}
-
 export function numberIn(value: ConfigValue | undefined, otherwise: number): number {
   const found = value === undefined ? Number.NaN : Number.parseFloat(String(value).replace(/^current=/, ''));
   return Number.isFinite(found) ? found : otherwise;

@@ -66,6 +66,14 @@ describe('update', () => {
     expect((await one.call('PUT', '/nodes/pve1/lxc/301/config', { memory: 96, digest: 'abc' })).reason).toBe('detected modified configuration - file changed by other user? Try again.');
   });
 
+  test.each([
+    [{ dev0: '/dev/fuse' }, 'Permission check failed (configuring device passthrough is only allowed for root@pam)'],
+    [{ features: 'nesting=1' }, 'Permission check failed (changing feature flags for privileged container is only allowed for root@pam)'],
+  ])('%o is refused to a token', async (params, reason) => {
+    const one = await made();
+    expect(await one.call('PUT', '/nodes/pve1/lxc/301/config', params as Record<string, string>)).toMatchObject({ status: 403, reason });
+  });
+
   test('a changed rootfs breaks the container, as it does the real one', async () => {
     const one = await made();
     await one.call('PUT', '/nodes/pve1/lxc/301/config', { rootfs: 'local:2' });

@@ -134,6 +134,8 @@ describe('update', () => {
 
   test.each([
     [{ args: '-foo' }, "only root can set 'args' config"],
+    [{ vmgenid: '1' }, "only root can set 'vmgenid' config"],
+    [{ serial0: '/dev/ttyS0' }, "only root can set 'serial0' config for real devices"],
     [{ delete: 'lock' }, "only root can set 'lock' config"],
     [{ boot: 'order=scsi7' }, "invalid bootorder: device 'scsi7' does not exist'"],
     [{ memory: 512, balloon: 1024 }, 'balloon value too large (must be smaller than assigned memory)'],

@@ -40,7 +40,8 @@ export async function update(call: Call): Promise<undefined> {
     const digest = text(call, 'digest');
     if (digest !== undefined && digest !== '' && digest !== digestOf(guest)) throw new Error('detected modified configuration - file changed by other user? Try again.');
     checkNames(call, options, remove, revert);
-    demandOptions(call, vmid, options, guest.config.unprivileged === 1);
+    demandOptions(call, vmid, Object.fromEntries(remove.map((key) => [key, ''])), guest.config);
+    demandOptions(call, vmid, options, guest.config);
     perform(call, guest, options, remove, revert);
     if (Object.keys(options).some(isMountpoint)) await sim.clock.sleep(sim.timings.configMs);
   });

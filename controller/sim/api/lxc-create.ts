@@ -25,8 +25,7 @@ export function create(call: Call): string {
   if (pool !== undefined && !Object.hasOwn(call.state.pools, pool)) throw permissionError(`pool '${pool}' does not exist`);
   demandOnGuest(call, vmid, 'VM.Allocate', pool);
   const options = optionsOf(call);
-  const unprivileged = call.params.unprivileged === 1;
-  demandOptions(call, vmid, options, unprivileged, pool);
+  demandOptions(call, vmid, options, { unprivileged: call.params.unprivileged === 1 ? 1 : 0 }, pool);
   checkArchive(call, requiredText(call, 'ostemplate'));
   const mountpoints = mountpointsOf(call, options);
   checkMountpoints(call, mountpoints);

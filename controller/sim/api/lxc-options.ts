@@ -5,9 +5,10 @@ import { NOT_OPTIONS, optionParam, storedValue } from '../guest-config.ts';
 import { demandOnGuest } from '../guests.ts';
 import { isMountpoint, parseMountpoint } from '../mountpoints.ts';
 import { canonicalNet, isNet } from '../nets.ts';
-import type { ConfigValue } from '../state.ts';
+import { parseProperties } from '../property-string.ts';
+import type { ConfigValue, GuestConfig } from '../state.ts';
 import { canonicalTags } from '../tags.ts';
-import { failure, permissionError, type Call } from './handler.ts';
+import { permissionError, type Call } from './handler.ts';
 
 export function optionsOf(call: Call): Record<string, ConfigValue> {
   const options: Record<string, ConfigValue> = {};
@@ -29,22 +30,26 @@ const PRIVILEGES: readonly (readonly [string, RegExp])[] = [
   ['VM.Config.Network', /^(net\d+|nameserver|searchdomain|hostname)$/],
 ];
 
-export function demandOptions(call: Call, vmid: number, options: Readonly<Record<string, ConfigValue>>, unprivileged: boolean, pool?: string): void {
+/** @param before the container as it is, or nothing for a new one. */
+export function demandOptions(call: Call, vmid: number, options: Readonly<Record<string, ConfigValue>>, before: GuestConfig, pool?: string): void {
   if (call.caller.isRootTicket) return;
   for (const [key, value] of Object.entries(options)) {
-    if (isMountpoint(key) && String(parseMountpoint(call.sim, key, value).volume ?? '').startsWith('/')) {
+    if (isMountpoint(key) && value !== '' && String(parseMountpoint(call.sim, key, value).volume ?? '').startsWith('/')) {
       throw permissionError(`mount point type ${String(value).startsWith('/dev') ? 'device' : 'bind'} is only allowed for root@pam`);
     }
-    if (key === 'features') demandFeatures(call, vmid, String(value), unprivileged, pool);
-    if (key === 'hookscript' || key === 'lock') throw failure(`only root@pam can set ${key}`);
-    demandOnGuest(call, vmid, PRIVILEGES.find(([, pattern]) => pattern.test(key))?.[0] ?? 'VM.Config.Options', pool);
+    if (/^dev\d+$/.test(key)) throw permissionError('configuring device passthrough is only allowed for root@pam');
+    if (key === 'hookscript') throw permissionError('changing the hookscript is only allowed for root@pam');
+    if (key === 'features') demandFeatures(call, vmid, String(value), before, pool);
+    else demandOnGuest(call, vmid, PRIVILEGES.find(([, pattern]) => pattern.test(key))?.[0] ?? 'VM.Config.Options', pool);
   }
 }
 
 /** Nesting of an unprivileged container is an ordinary option; everything else reaches into the host. */
-function demandFeatures(call: Call, vmid: number, value: string, unprivileged: boolean, pool: string | undefined): void {
-  const others = value.split(',').filter((part) => part !== '' && !part.startsWith('nesting='));
-  if (others.length > 0) throw permissionError('changing feature flags (except nesting) is only allowed for root@pam');
-  if (!unprivileged) throw permissionError('changing feature flags for privileged container is only allowed for root@pam');
-  demandOnGuest(call, vmid, 'VM.Allocate', pool);
+function demandFeatures(call: Call, vmid: number, value: string, before: GuestConfig, pool: string | undefined): void {
+  if (before.unprivileged !== 1) throw permissionError('changing feature flags for privileged container is only allowed for root@pam');
+  const old = parseProperties({}, String(before.features ?? ''));
+  const next = parseProperties({}, value);
+  const changed = [...new Set([...Object.keys(old), ...Object.keys(next)])].filter((feature) => old[feature] !== next[feature]);
+  if (changed.some((feature) => feature !== 'nesting')) throw permissionError('changing feature flags (except nesting) is only allowed for root@pam');
+  if (changed.length > 0) demandOnGuest(call, vmid, 'VM.Allocate', pool);
 }

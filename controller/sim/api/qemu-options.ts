@@ -14,16 +14,19 @@ import { ApiError, permissionError, type Call } from './handler.ts';
 
 type Options = Readonly<Record<string, ConfigValue>>;
 
+/** Options that a privilege is enough for, as qemu-server's check_vm_modify_config_perm lists them; all others are root's. */
 const PRIVILEGES: readonly (readonly [string, RegExp])[] = [
-  ['VM.Config.CPU', /^(cores|cpu|cpulimit|cpuunits|numa\d*|smp|sockets|vcpus|affinity)$/],
+  ['VM.Config.CPU', /^(cores|cpu|cpulimit|cpuunits|numa\d*|smp|sockets|vcpus)$/],
   ['VM.Config.Memory', /^(memory|balloon|shares|allow-ksm)$/],
-  ['VM.Config.HWType', /^(acpi|amd-sev|intel-tdx|audio0|efi|hotplug|ivshmem|kvm|machine|rng0|scsihw|smbios1|spice_enhancements|tablet|vga|vmgenid|watchdog|arch)$/],
+  ['VM.Config.HWType', /^(acpi|hotplug|kvm|machine|scsihw|smbios1|tablet|vga|watchdog|audio0|rng0)$/],
   ['VM.Config.Options', /^(agent|autostart|bios|description|keyboard|localtime|migrate_downtime|migrate_speed|name|onboot|ostype|protection|reboot|startdate|startup|tdf|template|tags)$/],
   ['VM.PowerMgmt', /^freeze$/],
-  ['VM.Config.Disk', /^(boot|bootdisk|vmstatestorage|unused\d+|scsi\d+|virtio\d+|sata\d+|ide\d+|efidisk0|tpmstate0)$/],
-  ['VM.Config.Network', /^(net\d+|running-nets-host-mtu)$/],
+  ['VM.Config.Disk', /^(boot|bootdisk|vmstatestorage|unused\d+)$/],
+  ['VM.Config.Network', /^net\d+$/],
   ['VM.Config.Cloudinit', /^(cicustom|cipassword|citype|ciuser|ciupgrade|nameserver|searchdomain|sshkeys|ipconfig\d+)$/],
 ];
+/** Options that older releases kept for root. */
+const GRANTABLE_SINCE: Readonly<Record<string, number>> = { rng0: 8, 'allow-ksm': 9.1 };
 
 /** Of all parameters those that are options, `cdrom` resolved to `ide2`, network devices and identifiers completed. */
 export function optionsOf(call: Call): Record<string, ConfigValue> {
@@ -64,12 +67,10 @@ export function demandOptions(call: Call, vmid: number, options: Options, pool?:
 
 function demandPlain(call: Call, vmid: number, key: string, pool: string | undefined): void {
   const privilege = PRIVILEGES.find(([, pattern]) => pattern.test(key))?.[0];
-  if (privilege === undefined || ROOT_ONLY.has(key)) throw new Error(`only root can set '${key}' config`);
+  if (privilege === undefined || Number(call.version) < (GRANTABLE_SINCE[key] ?? 0)) throw new Error(`only root can set '${key}' config`);
   if (privilege === 'VM.Config.Cloudinit' && call.caller.can(`/vms/${vmid}`, 'VM.Config.Network')) return;
   demandOnGuest(call, vmid, privilege, pool);
 }
-
-const ROOT_ONLY = new Set(['args', 'lock', 'hookscript', 'affinity', 'arch', 'hugepages', 'keephugepages', 'ivshmem', 'vmstate']);
 
 function rootOnlyDevice(key: string, value: ConfigValue): string | undefined {
   const text = String(value);
