@@ -111,7 +111,7 @@ function unread(path: string, now: Pick<Now, 'unread'>): string | undefined {
 }
 
 export function gib(bytes: number): string {
-  return `${(Math.max(0, bytes) / 2 ** 30).toFixed(2)} GiB`;
+  return `${Number((Math.max(0, bytes) / 2 ** 30).toFixed(2))} GiB`;
 }
 
 function unknownCondition(condition: never): string {

@@ -25,9 +25,9 @@ describe('the storage of a new disk', () => {
   const lab = facts({ storages: rows, storageDefs: new Map([['lvm', {}], ['local', {}]]) });
 
   test('the first with room', () => expect(chooseStorage(['lvm', 'local'], 4 * GIB, 'a', lab)).toEqual({ storage: 'lvm', full: false }));
-  test('the next, and why', () => expect(chooseStorage(['lvm', 'local'], 6 * GIB, 'a', lab)).toEqual({ storage: 'local', full: false, note: 'local, because lvm has 5.00 GiB free and 6.00 GiB are needed' }));
+  test('the next, and why', () => expect(chooseStorage(['lvm', 'local'], 6 * GIB, 'a', lab)).toEqual({ storage: 'local', full: false, note: 'local, because lvm has 5 GiB free and 6 GiB are needed' }));
   test('a thin one may be overcommitted', () => expect(chooseStorage(['local'], 500 * GIB, 'a', lab).full).toBe(false));
-  test('full without another', () => expect(chooseStorage(['lvm'], 6 * GIB, 'a', lab)).toEqual({ storage: 'lvm', full: true, note: 'lvm has 5.00 GiB free and 6.00 GiB are needed' }));
+  test('full without another', () => expect(chooseStorage(['lvm'], 6 * GIB, 'a', lab)).toEqual({ storage: 'lvm', full: true, note: 'lvm has 5 GiB free and 6 GiB are needed' }));
   test('one that this plan makes has no figures yet', () => expect(chooseStorage(['new'], 6 * GIB, 'a', lab)).toEqual({ storage: 'new', full: false }));
 });
 

@@ -29,7 +29,7 @@ describe('a condition that does not hold says why', () => {
     ['not readable is not absent', is, facts({ unread: blind }), 'could not be read'],
     ['not readable is not free', { is: 'vmid-free', vmid: 2 }, facts({ unread: blind }), 'could not be read'],
     ['taken', { is: 'vmid-free', vmid: 1 }, facts({ guests: [guest(1)] }), 'taken'],
-    ['full', { is: 'storage-has', node: 'a', storage: 'local', bytes: 5 * GIB }, facts({ storages: [storage('local', 'a', { total: 4 * GIB })] }), '5.00 GiB are needed'],
+    ['full', { is: 'storage-has', node: 'a', storage: 'local', bytes: 5 * GIB }, facts({ storages: [storage('local', 'a', { total: 4 * GIB })] }), '5 GiB are needed'],
     ['still starting', { is: 'ha-state', sid: 'vm:1', states: ['started'] }, facts({ haResources: new Map([['vm:1', { sid: 'vm:1', state: 'started', maxRestart: 1, maxRelocate: 1, failback: true, crmState: 'starting' }]]) }), 'in state starting'],
   ] as readonly [string, Condition, ReturnType<typeof facts>, string][])('%s', (_, condition, now, sentence) => expect(unmet(condition, now)).toContain(sentence));
 
