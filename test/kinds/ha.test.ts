@@ -60,12 +60,18 @@ describe('HAGroup from version 9 on is a rule of its guests', () => {
     ]);
   });
   test('two groups that swap their guests delete before they create', () => {
-    const others = [vm('a', 110, { group: 'both' }), vm('b', 111, { group: 'first' }), { kind: 'HAGroup', name: 'first', spec: { nodes: ['pve1'] } }];
-    const rules = { first: { ...LIVE, rule: 'first', resources: 'vm:110' }, both: { ...LIVE, resources: 'vm:111' } };
+    const others = [vm('a', 110, { group: 'both' }), vm('b', 111, { group: 'later' }), { kind: 'HAGroup', name: 'later', spec: { nodes: ['pve1'] } }];
+    const rules = { later: { ...LIVE, rule: 'later', resources: 'vm:110' }, both: { ...LIVE, resources: 'vm:111' } };
     expect(said(group(GROUP, rules, { others }).steps)).toEqual([
-      'DELETE /cluster/ha/rules/first {}', 'DELETE /cluster/ha/rules/both {}',
+      'DELETE /cluster/ha/rules/later {}', 'DELETE /cluster/ha/rules/both {}',
       'POST /cluster/ha/rules {"rule":"both","type":"node-affinity","comment":"[latido]","nodes":"pve1:2,pve2:1","strict":"1","resources":"vm:110"}',
     ]);
+  });
+  test('what a group before it lets go of is not its business, and it comes after that', () => {
+    const others = [...TWO, { kind: 'HAGroup', name: 'a', spec: { nodes: ['pve1'] } }];
+    const told = group(GROUP, { a: { ...LIVE, rule: 'a', resources: 'vm:111' }, both: { ...LIVE, resources: 'vm:110' } }, { others });
+    expect(told.requires).toEqual(['VirtualMachine/a', 'VirtualMachine/b', 'HAGroup/a']);
+    expect(said(told.steps)).toEqual(['PUT /cluster/ha/rules/both {"type":"node-affinity","resources":"vm:110,vm:111"}']);
   });
   test('a guest in a rule that latido did not make holds it', () => {
     const told = group(GROUP, { hand: { ...LIVE, rule: 'hand', comment: 'mine' } }, { others: TWO });

@@ -40,7 +40,8 @@ export function affinityGroupKind(tables: ApiTables): ResourceKind<HaGroupSpec, 
     wanted: (object, { desired }) => wantedOf(object, desired),
     findings: (object) => (method ? [...nameFindings(tables, object), ...failbackFindings(tables, object), ...valueFindings(findingsOf(object), { method, what: 'a node affinity rule', elsewhere: {} }, ruleOf(object))] : []),
     liveFindings: groupLiveFindings,
-    requires: ({ ref }, desired) => membersOf(ref.name, desired).map(({ object }) => object.ref),
+    // Groups that change guests do so one after the other, in the order of their names: see `freeSteps`.
+    requires: ({ ref }, desired) => [...membersOf(ref.name, desired).map(({ object }) => object.ref), ...groupsOf(desired).map((other) => other.ref).filter(({ name }) => name < ref.name)],
     refine,
     create: (edit) => [...freeSteps(edit), createStep(edit)],
     update: updateSteps,
@@ -113,11 +114,12 @@ function createAnew({ id, object, ops, live, context }: Edit<HaGroupSpec>): Step
   return writeStep('create its rule anew', { method: 'POST', path: RULES_BULK, params: { rule: id, type: TYPE, comment, ...params }, file: HA_FILES });
 }
 
-/** Takes its new guests out of the rules in which they are, before they come into this one. */
+/** Takes its new guests out of the rules in which they are, before they come into this one. Groups before it have let go of them already. */
 function freeSteps({ id, context }: Edit<HaGroupSpec>): readonly Step[] {
   const { facts, desired } = context;
   const wanted = memberSids(id, desired);
-  return [...rulesOf(facts, TYPE)].filter(([name, rule]) => name !== id && splitList(String(rule.resources ?? '')).some((sid) => wanted.includes(sid)))
+  const isBefore = (name: string): boolean => name < id && groupsOf(desired).some(({ ref }) => ref.name === name);
+  return [...rulesOf(facts, TYPE)].filter(([name, rule]) => name !== id && !isBefore(name) && splitList(String(rule.resources ?? '')).some((sid) => wanted.includes(sid)))
     .sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, rule]) => freeStep(name, rule, facts, context));
 }
 
