@@ -4,11 +4,12 @@
 
 const noChattr = 'the recorded nodes lack chattr and say so in the log';
 
+const noIfupdown = 'the recorded nodes lack Proxmox\'s ifupdown2 and say so in the log';
 const noBackupInQemu = 'the recorded QEMU is not Proxmox\'s and cannot back up';
 const noCgroups = 'the recorded node could not ask its container: no usable cgroups there';
 
 /** Reasons that are faults of the recorded cluster. */
-export const faultsOfTheRecording: readonly string[] = [noChattr, noCgroups, noBackupInQemu];
+export const faultsOfTheRecording: readonly string[] = [noChattr, noCgroups, noBackupInQemu, noIfupdown];
 
 export const knownDifferences: Readonly<Record<string, string>> = {
   'qemu/281-template-task-log': noChattr,
@@ -26,4 +27,6 @@ export const knownDifferences: Readonly<Record<string, string>> = {
   'node/050-network-with-changes': 'the difference of the two files is told in other words',
   'node/080-vzdump-vm-no-pve-qemu-task-status': noBackupInQemu,
   'node/081-vzdump-vm-no-pve-qemu-task-log': noBackupInQemu,
+  'cluster/070-sdn-apply-task-log': noIfupdown,
+  'cluster/078-sdn-apply2-task-log': noIfupdown,
 };

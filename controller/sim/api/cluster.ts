@@ -9,6 +9,7 @@ import { failure, number, parameterError, type Call, type Routes } from './handl
 import { routes as mapping } from './mapping.ts';
 import { routes as metrics } from './metrics.ts';
 import { routes as replication } from './replication.ts';
+import { routes as sdn } from './sdn.ts';
 
 const INDEX = [
   'acme', 'backup', 'backup-info', 'bulk-action', 'ceph', 'config', 'firewall', 'ha', 'jobs', 'log', 'mapping', 'metrics', 'notifications', 'nextid', 'options', 'qemu',
@@ -27,7 +28,7 @@ export const routes: Routes = {
   'GET /cluster/ceph/status': () => {
     throw failure('binary not installed: /usr/bin/ceph-mon');
   },
-  ...optionsRoutes, ...config, ...mapping, ...metrics, ...replication,
+  ...optionsRoutes, ...config, ...mapping, ...metrics, ...replication, ...sdn,
 };
 
 /** The cluster's own row, and one of each node as the addressed one sees it. */
