@@ -20,15 +20,19 @@ import { packageRoot } from './env/package-root.ts';
 import { createPveClient } from './env/pve-client.ts';
 import { createRealEnv } from './env/world.ts';
 import { createRegistry } from './kinds/index.ts';
-import { failure } from './model/finding.ts';
+import { Failure, failure } from './model/finding.ts';
 import { isObject } from './model/json.ts';
 import type { KindsFor } from './reconcile.ts';
+import type { StoryStep } from './sim/script.ts';
 
 /** Any fixed moment: a virtual demo is the same each time. */
 const DEMO_START_MS = Date.UTC(2026, 10, 22, 12);
 
 // A reader that has seen enough (`latido plan | head`) is no failure.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+// A rehearsal is the same whenever it is run.
+const REHEARSAL_START_MS = Date.UTC(2026, 0, 5, 8);
 
 const terminal = terminalOf(process, process.env);
 const context: Context = { terminal, world: realWorld(), interruptible: interruptible(process, terminal, () => realClock.now()) };
@@ -59,8 +63,11 @@ async function lab(options: LabOptions): Promise<Lab> {
   const { savedVersion, startLab } = await import('./sim/lab.ts');
   const file = options.state;
   const text = file === undefined ? undefined : await readText(file).catch(() => undefined);
+  const steps = options.script === undefined ? [] : await storyOf(options.script);
+  const { play } = await import('./sim/script.ts');
   try {
     return await startLab(options, {
+      script: (sim) => void play(sim, steps),
       tables: loadApiTables((text === undefined ? undefined : savedVersion(text)) ?? options.pveVersion),
       now: () => realClock.now(),
       load: () => Promise.resolve(text),
@@ -116,18 +123,33 @@ async function demoManifests(): Promise<Readonly<Record<string, string>>> {
   return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name), 'utf8')] as const)));
 }
 
+/** A story from a file; throws Failure with every mistake in it. */
+async function storyOf(file: string): Promise<readonly StoryStep[]> {
+  const [{ parseStory }, { parse }] = await Promise.all([import('./sim/script-parse.ts'), import('yaml')]);
+  const text = await readText(file);
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch (error) {
+    throw failure('MANIFEST_SYNTAX', `${file}: ${error instanceof Error ? error.message.split('\n')[0] ?? '' : String(error)}`);
+  }
+  const { steps, findings } = parseStory(value);
+  if (findings.length > 0) throw new Failure(...findings.map((finding) => ({ ...finding, fact: `${file}: ${finding.fact}` })));
+  return steps;
+}
+
 async function simulate(options: SimulateOptions): Promise<Simulated> {
-  const [{ Simulation }, { play }, { labCluster }, { troubleOf }, { LAB_TOKEN }] = await Promise.all([
+  const [{ Simulation }, { play, jumpingClock }, { labCluster }, { troubleOf }, { LAB_TOKEN }] = await Promise.all([
     import('./sim/simulation.ts'), import('./sim/script.ts'), import('./sim/lab.ts'), import('./sim/trouble.ts'), import('./sim/cluster-spec.ts'),
   ]);
-  const sim = new Simulation({ seed: options.seed, tables: nearestTables(options.pveVersion).tables, startMs: realClock.now(), cluster: labCluster(options.shape, 0) });
-  const told = troubleOf(options.trouble, options.seed, options.shape.nodes.map(({ name }) => name));
-  play(sim, told.steps);
-  const { clock } = sim;
+  const sim = new Simulation({ seed: options.seed, tables: nearestTables(options.pveVersion).tables, startMs: REHEARSAL_START_MS, cluster: labCluster(options.shape, 0) });
+  const told = options.script === undefined ? troubleOf(options.trouble, options.seed, options.shape.nodes.map(({ name }) => name)) : { text: options.script, steps: await storyOf(options.script) };
+  const story = play(sim, told.steps);
+  const clock = jumpingClock(sim.clock, story);
   const random = () => sim.random();
   const log = createLogger({ clock, level: 'silent' });
   const pve = createPveClient({ endpoints: options.shape.nodes.map(({ name }) => `https://${name}:8006`), credentials: { token: `${LAB_TOKEN.id}=${LAB_TOKEN.secret}` }, transport: sim.transport(), clock, random });
-  return { env: { pve, clock, random, log, store: createMemoryStore() }, trouble: told.text, run: (work) => clock.run(work), log: () => sim.log.lines() };
+  return { env: { pve, clock, random, log, store: createMemoryStore() }, trouble: told.text, run: (work) => sim.clock.run(work), log: () => sim.log.lines() };
 }
 
 async function readText(file: string): Promise<string> {

@@ -55,7 +55,7 @@ export interface World {
 }
 
 export type Trouble = 'none' | 'network' | 'power';
-export interface SimulateOptions { readonly shape: LabShape; readonly pveVersion: string; readonly seed: number; readonly trouble: Trouble }
+export interface SimulateOptions { readonly shape: LabShape; readonly pveVersion: string; readonly seed: number; readonly trouble: Trouble; /** A file with a story, instead of the trouble. */ readonly script?: string }
 
 /** A simulated cluster in virtual time, behind the doors of the real one. */
 export interface Simulated {

@@ -17,8 +17,8 @@ import { runnableSteps } from '../model/plan.ts';
 import type { Stage } from './stage.ts';
 import { paint } from './terminal-text.ts';
 
-/** Virtual seconds per second: an HA fail-over of three minutes passes in a quarter of one. */
-const SPEED = 12;
+/** Virtual seconds per second: an HA fail-over of three minutes passes in half a minute. */
+const SPEED = 6;
 /** A node's return, an HA manager's round and a boot are awaited in pieces of this, so often. */
 const LOOK_AGAIN_S = 20;
 const LOOKS_MAX = 30;

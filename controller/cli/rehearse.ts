@@ -39,9 +39,9 @@ export async function rehearseCommand(dir: string, options: RehearseOptions, con
   if (!options.json) terminal.out(`${hanging('', `Rehearsal of ${safe(shape.name)} ${atText(commit.revision)}, on an empty simulated cluster: Proxmox VE ${pveVersion}, ${shape.nodes.length} ${shape.nodes.length === 1 ? 'node' : 'nodes'}; every plan is approved.`, style.width).join('\n')}\n\n`);
   const runs: Rehearsed[] = [];
   for (let at = 0; at < options.runs; at += 1) {
-    for (const trouble of TROUBLES) {
+    for (const trouble of options.script === undefined ? TROUBLES : TROUBLES.slice(0, 1)) {
       const seed = options.seed + at;
-      const run = await rehearse(await world.simulate({ shape, pveVersion, seed, trouble }), commit, seed, context);
+      const run = await rehearse(await world.simulate({ shape, pveVersion, seed, trouble, ...(options.script === undefined ? {} : { script: options.script }) }), commit, seed, context);
       runs.push(run);
       if (!options.json) terminal.out(runText(run, style));
     }

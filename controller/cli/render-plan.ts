@@ -103,6 +103,9 @@ function whereText(change: PlannedChange): string {
 }
 
 function nodeOf(change: PlannedChange): string | undefined {
+  // A clone is made where its template is, and moved.
+  const chosen = change.verb === 'create' ? change.fields.find((field) => field.path === 'placement')?.to : undefined;
+  if (typeof chosen === 'string') return chosen;
   for (const step of change.steps) for (const guard of step.guards) if (guard.is === 'guest-is') return guard.node;
   return change.steps.find((step) => step.node !== undefined)?.node;
 }

@@ -22,6 +22,8 @@ export function paint(style: { readonly color: boolean }, how: Paint | undefined
 // C0, DEL and C1 steer a terminal; bidirectional and zero-width characters make a line read as something else.
 // oxlint-disable-next-line no-control-regex
 const CONTROLS = /[\u0000-\u001F\u007F-\u009F\u00AD\u061C\u200B-\u200F\u2028-\u202E\u2060-\u2069\uFEFF\uFFF9-\uFFFB]/g;
+// oxlint-disable-next-line no-control-regex
+const CONTROLS_BUT_LINE_END = /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u00AD\u061C\u200B-\u200F\u2028-\u202E\u2060-\u2069\uFEFF\uFFF9-\uFFFB]/g;
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\t': '\\t', '\r': '\\r' };
 
 /** One line, without any character that a terminal would obey. */
@@ -39,7 +41,7 @@ export function safeLines(text: string): readonly string[] {
 
 /** Valid JSON that is also safe to print: what JSON leaves raw is written as \uXXXX. */
 export function jsonText(value: unknown, indent = 2): string {
-  return JSON.stringify(value, undefined, indent).replace(CONTROLS, (found) => found === '\n' ? found : `\\u${(found.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
+  return JSON.stringify(value, undefined, indent).replace(CONTROLS_BUT_LINE_END, (found) => `\\u${(found.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
 }
 
 // East Asian wide and emoji blocks; enough for guest names and descriptions.
