@@ -61,9 +61,25 @@ export interface Step {
   readonly hold?: Hold;
 }
 
-export type HoldCode =
-  | 'BUSY' | 'UNKNOWN' | 'NOT_QUORATE' | 'NODE_OFFLINE' | 'NOT_OWNED' | 'REFUSED' | 'RESTART_POLICY' | 'PRUNE_POLICY' | 'ADOPT_POLICY'
-  | 'LIMIT' | 'STORAGE_FULL' | 'DISRUPTION' | 'WAITS_FOR' | 'HA_ERROR' | 'SNAPSHOT' | 'ROOT_ONLY' | 'REFERENCED' | 'SUSPENDED';
+/** Every reason for which something planned is not done now; the README lists them. */
+export const HOLD_CODES = {
+  BUSY: 'it is locked, or one of its tasks is running',
+  UNKNOWN: 'it could not be read; nothing is planned on what cannot be seen',
+  NOT_QUORATE: 'the cluster is not quorate',
+  NODE_OFFLINE: 'the node that it needs is offline',
+  NOT_OWNED: 'latido did not make it, or its VMID was reused',
+  REFUSED: 'Proxmox cannot make this change, or it would lose data',
+  RESTART_POLICY: 'it needs a restart, and policy.restart does not allow one now',
+  PRUNE_POLICY: 'no manifest names it any more, and policy.prune asks for an approval or forbids it',
+  ADOPT_POLICY: 'it exists already, and policy.adopt asks for an approval or forbids taking it over',
+  LIMIT: 'policy.limits is reached in this round',
+  STORAGE_FULL: 'no storage that it may use has room',
+  WAITS_FOR: 'something that it builds on is held',
+  HA_ERROR: 'the HA manager has it in error state',
+  ROOT_ONLY: 'only root@pam with a ticket may do it',
+  REFERENCED: 'something else still uses it',
+} as const;
+export type HoldCode = keyof typeof HOLD_CODES;
 
 /** Planned, not done now, with a reason. */
 export interface Hold {
