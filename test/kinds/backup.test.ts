@@ -21,6 +21,7 @@ describe('a backup job is made and changed', () => {
   test.each<[string, object, object]>([
     ['as Proxmox answers it (quirk 13)', SPEC, LIVE],
     ['retention as text', { ...SPEC, config: { 'prune-backups': 'keep-last=3' } }, LIVE],
+    ['paths are a set', { ...SPEC, config: { 'exclude-path': ['/var/tmp', '/tmp/?*'] } }, { ...LIVE, 'exclude-path': ['/tmp/?*', '/var/tmp'] }],
     ['guests in any order', { schedule: 'daily', guests: ['web', 'dns'] }, { schedule: 'daily', vmid: '200,110', enabled: 1, comment: '[latido]' }],
   ])('in sync: %s', (_rule, spec, live) => expect(job(spec, live)).toMatchObject({ verb: 'none', fields: [] }));
   test('another choice of guests takes the former away (cluster/037)', () => {
@@ -35,6 +36,13 @@ describe('a backup job is made and changed', () => {
   test('a default that is written is sent, because vzdump.conf may say something else', () => {
     const { mode: _mode, ...live } = LIVE;
     expect(said(job(SPEC, live).steps)).toEqual(['PUT /cluster/backup/nightly {"mode":"snapshot"}']);
+  });
+  test('an option that needs the storage is sent with it, although the job has it', () => {
+    expect(said(job({ ...SPEC, config: { ...SPEC.config, protected: true } }, LIVE).steps)).toEqual(['PUT /cluster/backup/nightly {"protected":"1","storage":"shared"}']);
+  });
+  test('paths that are excluded are one text in version 7, with NUL between them', () => {
+    const told = job({ ...SPEC, config: { 'exclude-path': ['/tmp', '/a b'] } }, LIVE, { version: '7.4' });
+    expect(said(told.steps)).toEqual(['PUT /cluster/backup/nightly {"exclude-path":"/tmp\\u0000/a b"}']);
   });
   test('what only root may set stands apart', () => {
     const told = job({ ...SPEC, config: { ...SPEC.config, script: '/x', mode: 'stop' } }, LIVE);

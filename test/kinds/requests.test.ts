@@ -74,3 +74,10 @@ describe.each(VERSIONS)('version %s', (version) => {
     expect([...(supported ? refusals(created, version) : []), ...refusals(updated, version), ...refusals(removed, version)]).toEqual([]);
   });
 });
+
+test('a path, a parameter or a value that a version has not is seen', () => {
+  const step = (path: string, params: object): Told => ({ ...ask({ kind: 'Node', name: 'pve1', spec: {} }), steps: [{ title: '', action: { via: 'pve', method: 'PUT', path, params: params as never }, guards: [], risk: 'none', locks: [], timeoutMs: 1 }] });
+  expect(refusals(step('/poolz', {}), '9.2')).toEqual(['PUT /poolz is not in 9.2']);
+  expect(refusals(step('/pools', { poolid: 'a' }), '7.4')).toEqual(['PUT /pools is not in 7.4']);
+  expect(refusals(step('/storage/a1', { path: '/x', nodes: '_' }), '9.2')).toHaveLength(2);
+});

@@ -61,6 +61,29 @@ test('guests apart, together, and no rule at all', async () => {
   expect(await applied(world, yaml(...guests))).toEqual(['delete HARule/bond', '  delete it']);
 });
 
+test('a storage that was there before is changed, and stays when it leaves Git', async () => {
+  const world = new World({}, {});
+  const local = (config: object): Manifest => ({ kind: 'Storage', name: 'local', spec: { type: 'dir', config: { path: '/var/lib/vz', ...config } } });
+  expect(await applied(world, yaml(local({})))).toEqual([]);
+  expect(await applied(world, yaml(local({ 'prune-backups': 'keep-last=2' })))).toEqual(['update Storage/local', '  set prune-backups']);
+  const gone = await world.plan(yaml());
+  expect(gone.changes.map(({ verb, notes }) => [verb, ...notes])).toEqual([['none', 'it leaves Git and stays: it was there before latido']]);
+  await world.apply(yaml());
+  expect((await world.plan(yaml())).changes).toEqual([]);
+  expect(world.sim.state.storages.local?.definition['prune-backups']).toBe('keep-last=2');
+});
+
+test('a storage with a volume of a guest on it is not deleted', async () => {
+  const world = new World({}, {});
+  const data: Manifest = { kind: 'Storage', name: 'data', spec: { type: 'dir', config: { path: '/srv/data', content: 'images' } } };
+  const guest = (disk: object): Manifest => ({ kind: 'VirtualMachine', name: 'a', spec: { vmid: 110, placement: { node: 'pve1' }, config: { memory: 32, ...disk } } });
+  await applied(world, yaml(cluster({}), data, guest({ scsi0: { storage: 'data', size: '1G' } })));
+  const plan = await world.plan(yaml(cluster({}), guest({ scsi0: { storage: 'data', size: '1G' } })));
+  expect(outline(plan)).toEqual(['delete Storage/data', '  delete its definition [held REFERENCED]']);
+  const kept = await world.plan(yaml(cluster({}), guest({})));
+  expect(kept.changes.flatMap(({ steps }) => steps.flatMap(({ hold }) => hold?.reason ?? []))).toEqual(['data:110/vm-110-disk-0.raw is still on it']);
+});
+
 test('a pool is emptied of its guests, which stay', async () => {
   const world = new World({}, {});
   const guest = (pool?: string): Manifest => ({ kind: 'VirtualMachine', name: 'a', spec: { vmid: 110, placement: { node: 'pve1' }, ...(pool ? { pool } : {}), config: { memory: 32 } } });

@@ -35,8 +35,8 @@ export function backupJobKind(tables: ApiTables): ResourceKind<BackupJobSpec, Li
     findings: (object, desired) => backupFindings(tables, object, desired),
     liveFindings: backupLiveFindings,
     requires: requiresOf,
-    create: createSteps,
-    update: updateSteps,
+    create: (edit) => createSteps(params, edit),
+    update: (edit) => updateSteps(params, edit),
     remove: ({ id }) => ({ steps: [writeStep('delete it', { method: 'DELETE', path: `${BULK}/${id}`, params: {}, file: FILE })], notes: ['the backups that it made stay'] }),
   });
 }
@@ -50,14 +50,16 @@ function requiresOf({ spec }: DesiredObject<BackupJobSpec>, desired: Desired): r
   ];
 }
 
-function createSteps({ id, ops, live }: Edit<BackupJobSpec>): readonly Step[] {
-  const { plain, root } = byRight(ops);
-  return [writeStep('create it', { method: 'POST', path: BULK, params: { id, ...paramsOf(plain) }, file: FILE }), ...rootSteps(id, root, live)];
+type Params = NonNullable<ReturnType<ApiTables['method']>>['params'];
+
+function createSteps(params: Params | undefined, edit: Edit<BackupJobSpec>): readonly Step[] {
+  const { plain, root } = byRight(edit.ops);
+  return [writeStep('create it', { method: 'POST', path: BULK, params: { id: edit.id, ...paramsOf(plain) }, file: FILE }), ...rootSteps(params, root, edit)];
 }
 
-function updateSteps({ id, ops, live }: Edit<BackupJobSpec>): readonly Step[] {
-  const { plain, root } = byRight(ops);
-  return [...(plain.length > 0 ? [writeStep(titleOf(plain), { method: 'PUT', path: `${BULK}/${id}`, params: changed(plain, live), file: FILE })] : []), ...rootSteps(id, root, live)];
+function updateSteps(params: Params | undefined, edit: Edit<BackupJobSpec>): readonly Step[] {
+  const { plain, root } = byRight(edit.ops);
+  return [...(plain.length > 0 ? [changeStep(params, plain, edit)] : []), ...rootSteps(params, root, edit)];
 }
 
 /** What only root may set stands apart, so that it does not take the rest with it. */
@@ -66,12 +68,19 @@ function byRight(ops: readonly Op[]): { readonly plain: readonly Op[]; readonly 
   return { plain: ops.filter((op) => op.op !== 'refused' && !isRoots(op)), root: ops.filter(isRoots) };
 }
 
-function rootSteps(id: string, root: readonly Op[], live: Live): readonly Step[] {
-  return root.length === 0 ? [] : [writeStep(titleOf(root), { method: 'PUT', path: `${BULK}/${id}`, params: changed(root, live), file: FILE, needsRoot: ROOT_ONLY })];
+function rootSteps(params: Params | undefined, root: readonly Op[], edit: Edit<BackupJobSpec>): readonly Step[] {
+  return root.length === 0 ? [] : [{ ...changeStep(params, root, edit), needsRoot: ROOT_ONLY }];
 }
 
-/** Up to version 8 a write that only takes options away is refused: it says again whether the job is enabled. */
-function changed(ops: readonly Op[], live: Live): ReturnType<typeof paramsOf> {
-  const params = paramsOf(ops);
-  return { ...(Object.keys(params).length === 0 ? { enabled: live.options.enabled ?? 1 } : params), ...deletesOf(ops) };
+function changeStep(known: Params | undefined, ops: readonly Op[], { id, object, live }: Edit<BackupJobSpec>): Step {
+  const set = paramsOf(ops);
+  // An option that needs another is refused when the same write does not hold that one, although the job has it.
+  const needed = Object.keys(set).flatMap((option) => known?.get(option)?.requires ?? []).filter((option) => set[option] === undefined);
+  const said = Object.fromEntries(needed.flatMap((option) => {
+    const value = (option === 'storage' ? object?.spec.storage : undefined) ?? live.options[option];
+    return value === undefined ? [] : [[option, value]];
+  }));
+  // Up to version 8 a write that only takes options away is refused: it says again whether the job is enabled.
+  const params = Object.keys(set).length === 0 ? { enabled: live.options.enabled ?? 1 } : { ...set, ...said };
+  return writeStep(titleOf(ops), { method: 'PUT', path: `${BULK}/${id}`, params: { ...params, ...deletesOf(ops) }, file: FILE });
 }
