@@ -7,12 +7,18 @@ import { compareText, refText } from '../model/ref.ts';
 
 /** Twelve hexadecimal digits, printed as `plan-1a2b3c4d5e6f`. */
 export function fingerprintOf(cluster: string, revision: string, changes: readonly PlannedChange[]): string {
-  const facts = changes.map((change) => ({
+  // Change by change: the text of a plan of ten thousand guests would be the largest thing that we ever hold.
+  const hash = createHash('sha256').update('{"changes":[');
+  changes.forEach((change, at) => hash.update(`${at === 0 ? '' : ','}${canonicalJson(factsOf(change) as unknown as Json)}`));
+  return `plan-${hash.update(`],"cluster":${JSON.stringify(cluster)},"revision":${JSON.stringify(revision)}}`).digest('hex').slice(0, 12)}`;
+}
+
+function factsOf(change: PlannedChange) {
+  return {
     object: refText(change.ref), id: change.id, verb: change.verb, hold: change.hold?.code ?? null,
     fields: change.fields.map((field) => ({ path: field.path, from: field.from ?? null, to: field.to ?? null, effect: field.effect })),
     steps: change.steps.map((step) => ({ id: step.id, action: actionOf(step.action), after: [...step.after], hold: step.hold?.code ?? null })),
-  }));
-  return `plan-${createHash('sha256').update(canonicalJson({ cluster, revision, changes: facts } as unknown as Json)).digest('hex').slice(0, 12)}`;
+  };
 }
 
 function actionOf(action: PlannedChange['steps'][number]['action']): Json {

@@ -57,7 +57,8 @@ export function apiTables(json: unknown): ApiTables {
   if (typeof raw?.version !== 'string' || !Array.isArray(raw.defs)) throw new TypeError('not a schema/pve table');
   const root = newBranch();
   const defs = withKeys(raw);
-  const byKey = new Map<string, ApiMethod>();
+  const byVerb: Record<HttpMethod, Map<string, ApiMethod>> = { GET: new Map(), POST: new Map(), PUT: new Map(), DELETE: new Map() };
+  const all: ApiMethod[] = [];
   for (const [key, entry] of Object.entries(raw.methods)) {
     const [verb, path] = key.split(' ') as [HttpMethod, string];
     const method: ApiMethod = {
@@ -66,20 +67,21 @@ export function apiTables(json: unknown): ApiTables {
       open: entry.open === 1, permissions: entry.perm, protected: entry.prot === 1,
       proxyTo: entry.proxy, allowToken: entry.notoken !== 1,
     };
-    byKey.set(key, method);
+    byVerb[verb].set(path, method);
+    all.push(method);
     place(root, path, method);
   }
   const find = (path: string) => walk(root, segments(path), 0, {});
   return {
     version: raw.version,
-    method: (verb, template) => byKey.get(`${verb} ${template}`),
+    method: (verb, template) => byVerb[verb].get(template),
     match: (verb, path) => {
       const found = find(path);
       const method = found?.branch.methods.get(verb);
       return found && method && { method, pathParams: found.params };
     },
     knows: (path) => find(path) !== undefined,
-    all: [...byKey.values()],
+    all,
   };
 }
 

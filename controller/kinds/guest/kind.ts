@@ -5,7 +5,6 @@ import type { Facts, GuestType } from '../../model/facts.ts';
 import { sidOf } from '../../model/facts.ts';
 import type { KindContext, ResourceKind, Steps } from '../../model/kind.ts';
 import type { Ref } from '../../model/ref.ts';
-import { objectsOf } from '../../model/desired.ts';
 import type { Desired } from '../../model/desired.ts';
 import { isObject } from '../../model/json.ts';
 import type { ApiTables } from '../../pve/api-tables.ts';
@@ -18,6 +17,7 @@ import { RULES_SINCE } from './ha.ts';
 import { guestPath, observeGuest } from './live.ts';
 import type { GuestLive } from './live.ts';
 import { mustMove } from './migration.ts';
+import { manifestsNamed, templateCalled } from './named.ts';
 import { guestOps } from './ops.ts';
 import { guestSchema } from './spec.ts';
 import type { GuestSpec } from './spec.ts';
@@ -96,7 +96,10 @@ function readsOf(type: GuestType, subject: Subject<GuestSpec>, facts: Facts, des
 
 function templateGuest(object: DesiredObject<GuestSpec>, type: GuestType, facts: Facts) {
   const named = object.spec.source?.template;
-  return named === undefined ? undefined : [...facts.guests.values()].find((guest) => guest.type === type && guest.template && (guest.vmid === named || guest.name === named));
+  if (named === undefined) return undefined;
+  if (typeof named === 'string') return templateCalled(facts, type, named);
+  const guest = facts.guests.get(named);
+  return guest?.type === type && guest.template ? guest : undefined;
 }
 
 /** DRBD → storage → guest → HA → virtual IP: a guest needs its storages, its pool, its template and, up to version 8, its HA group. */
@@ -107,7 +110,7 @@ function requiresOf(tables: ApiTables, type: GuestType, { spec }: DesiredObject<
   });
   const from = spec.source?.template;
   // A template that no manifest defines may be there already: only the cluster knows.
-  const template = from === undefined ? [] : objectsOf(desired, type === 'qemu' ? 'VirtualMachine' : 'Container').filter((object) => (object.ref.name === from || (object.spec as GuestSpec).vmid === from)).map((object) => object.ref);
+  const template = from === undefined ? [] : manifestsNamed(desired, type, from).map((object) => object.ref);
   return [
     ...[...new Set(storages)].sort().map((name) => ({ kind: 'Storage', name })),
     ...(spec.pool === undefined ? [] : [{ kind: 'Pool', name: spec.pool }]),
