@@ -69,7 +69,11 @@ export function endedLines(task: TaskLine, style: Style): readonly string[] {
   const took = task.durationMs === undefined ? '' : `  ${durationText(task.durationMs)}`;
   switch (task.state) {
     case 'running': return [];
-    case 'done': return [`${paint(style, 'green', mark('✓', style))} ${name}  ${title}${took}`, ...(task.warning === undefined ? [] : hanging('    warning: ', safe(task.warning), style.width))];
+    case 'done': {
+      const symbol = mark('✓', style);
+      const room = style.width - 1 - symbol.length - 1 - took.length;
+      return [`${paint(style, 'green', symbol)} ${shortenEnd(`${name}  ${title}`, room, ellipsis(style))}${took}`, ...(task.warning === undefined ? [] : hanging('    warning: ', safe(task.warning), style.width))];
+    }
     case 'failed': return [`${paint(style, 'red', mark('✗', style))} ${name}  ${title}  ${paint(style, 'red', 'failed')}${took && ` after${took.slice(1)}`}`, ...(task.findings ?? []).flatMap((finding) => findingLines(finding, style, '    '))];
     case 'skipped': return hanging(`${mark('·', style)} ${name}  `, `${title}  not tried: ${safe(task.why ?? '')}`, style.width).map((line) => paint(style, 'dim', line));
     default: return task.state satisfies never;

@@ -84,10 +84,25 @@ function changeText(field: FieldChange, verb: PlannedChange['verb'], room: numbe
   if (verb === 'delete' && field.to === undefined) return shortenMiddle(from, limit);
   const both = limit - textWidth(' → ');
   if (textWidth(from) + textWidth(to) <= both) return `${from} → ${to}`;
+  const [before, after] = [listed(field.from), listed(field.to)];
+  if (before && after) return shortenMiddle(listDifference(before, after), limit);
   const [was, is] = aroundDifference(from, to);
   const half = Math.floor(both / 2);
   const fromRoom = textWidth(is) < half ? both - textWidth(is) : Math.min(textWidth(was), half);
   return `${shortenMiddle(was, fromRoom)} → ${shortenMiddle(is, both - Math.min(textWidth(was), fromRoom))}`;
+}
+
+/** A list, or the text that Proxmox makes of one; a sentence has spaces after its commas. */
+function listed(value: Json | undefined): readonly string[] | undefined {
+  if (Array.isArray(value)) return value.map((item: Json) => valueText('', item));
+  return typeof value === 'string' && /^[^\s,;=]+([,;][^\s,;=]+)+$/.test(value) ? value.split(/[,;]/).map((item) => valueText('', item)) : undefined;
+}
+
+/** Of lists too long to be shown, what comes and what goes. */
+function listDifference(before: readonly string[], after: readonly string[]): string {
+  const comes = after.filter((item) => !before.includes(item)).map((item) => `+${item}`);
+  const goes = before.filter((item) => !after.includes(item)).map((item) => `-${item}`);
+  return [...goes, ...comes].join(' ') || 'another order';
 }
 
 function bareNumber(text: string): string {

@@ -58,6 +58,10 @@ describe('endedLines', () => {
   test('done is one line, its warning under it', () => {
     expect(ended(3)).toEqual(['✓ VirtualMachine/db  create  2.5 s', '    warning: the disk is thin']);
   });
+  test('done stays one line on a narrow terminal', () => {
+    const event = { event: 'finished', at: START, ref: web.ref, step: step('x', 'create it on proxmox-lab with 20 GiB on disk-virtual'), durationMs: 2500 } as const;
+    expect(endedLines(taskLine(noProgress(1), event), { color: false, width: 50 })).toEqual(['✓ VirtualMachine/web  create it on proxmox-…  2.5 s']);
+  });
   test('failed has its message under it', () => {
     expect(ended(4)).toEqual([
       '✗ VirtualMachine/web  migrate to prox1-lab  failed after 9.0 s',

@@ -125,6 +125,12 @@ describe('a value with keys', () => {
     expect(shown('local:100/a.raw,size=1G', 'local:100/b.raw,size=1G')[0]).toBe('    ~ config.net0  local:100/a.raw → local:100/b.raw  hotplug');
   });
 
+  test('of long lists, what comes and what goes', () => {
+    const before = 'backup,images,iso,rootdir,snippets,vztmpl';
+    const text = renderPlan(plan([change('Storage/local', 'local', 'update', { fields: [field('config.content', before, ['images', 'rootdir', 'iso', 'vztmpl', 'snippets', 'import'])] })]), plain(72));
+    expect(text).toContain('    ~ config.content  -backup +import\n');
+  });
+
   test('a sentence with a comma is none', () => {
     expect(shown('one, two', 'one, x=2')[0]).toBe('    ~ config.net0  "one, two" → "one, x=2"  hotplug');
   });
