@@ -82,7 +82,7 @@ function oneChange(change: PlannedChange, numbered: ReadonlyMap<string, string>,
 function header(change: PlannedChange, symbol: Symbol, style: Style): string {
   const where = whereText(change);
   // A held object still says what would be done to it.
-  const what = symbol === '!' && change.verb !== 'none' ? `  held: ${verbText(change.verb)}` : symbol === '-' ? '  will be destroyed' : symbol === '<' ? '  taken over' : '';
+  const what = symbol === '!' && change.verb !== 'none' ? `  held: ${verbText(change.verb)}` : symbol === '-' ? (change.steps.some((step) => step.risk === 'data-loss') ? '  will be destroyed' : '  removed') : symbol === '<' ? '  taken over' : '';
   return `${paint(style, colorOf(symbol), symbol)} ${paint(style, 'bold', refName(change))}${where === '' ? '' : `  (${where})`}${paint(style, colorOf(symbol), what)}`;
 }
 

@@ -60,7 +60,7 @@ describe('endedLines', () => {
   });
   test('done stays one line on a narrow terminal', () => {
     const event = { event: 'finished', at: START, ref: web.ref, step: step('x', 'create it on proxmox-lab with 20 GiB on disk-virtual'), durationMs: 2500 } as const;
-    expect(endedLines(taskLine(noProgress(1), event), { color: false, width: 50 })).toEqual(['✓ VirtualMachine/web  create it on proxmox-…  2.5 s']);
+    expect(endedLines(taskLine(noProgress(1), event), { color: false, width: 50 })).toEqual(['✓ VirtualMachine/web  create it on proxmo…  2.5 s']);
   });
   test('failed has its message under it', () => {
     expect(ended(4)).toEqual([

@@ -58,6 +58,12 @@ describe('renderPlan', () => {
     expect(text).toContain('To do these 11 steps:  latido apply');
   });
 
+  test('only what loses data is said to be destroyed', () => {
+    const header = (risk: 'none' | 'data-loss') => renderPlan(plan([change('VirtualMachine/old', '120', 'delete', { steps: [step('s', 'end it', { risk })] })]), plain()).split('\n')[4];
+    expect(header('data-loss')).toBe('- VirtualMachine/old  (120)  will be destroyed');
+    expect(header('none')).toBe('- VirtualMachine/old  (120)  removed');
+  });
+
   test('the volumes of a destruction are named with their sizes', () => {
     const text = renderPlan(everything, plain(140));
     expect(text).toContain('[destroys data: disk-virtual:vm-120-disk-0 20 GiB, disk-virtual:vm-120-disk-1 100 GiB]');
