@@ -3,6 +3,7 @@
 import type { ClusterSpec, Desired, DesiredObject } from '../model/desired.ts';
 import type { Finding } from '../model/finding.ts';
 import { isObject } from '../model/json.ts';
+import type { Json } from '../model/json.ts';
 import type { Registry } from '../model/kind.ts';
 import { compareText, refText } from '../model/ref.ts';
 import { clusterFindings } from './cluster-rules.ts';
@@ -24,8 +25,8 @@ export interface Validation {
 export function validate(parsed: Parsed, revision: string, registry: Registry): Validation {
   const shapes = parsed.documents.map((document) => shapeOf(document, [...registry.keys()]));
   const heads = shapes.flatMap((shape) => shape.head ?? []);
-  const checked = firstOfEach(heads).filter(({ spec }) => isObject(spec)).map((head) => ({ object: objectOf(head), findings: specFindings(head, registry) }));
-  const objects = checked.filter(({ findings }) => findings.length === 0).map(({ object }) => object);
+  const checked = firstOfEach(heads).filter(({ spec }) => isObject(spec)).map((head) => ({ object: usableObject(head, registry), findings: specFindings(head, registry) }));
+  const objects = checked.flatMap(({ object }) => object ?? []);
   const clusters = heads.filter((head) => head.ref.kind === 'Cluster');
   const desired = desiredOf(objects, revision, registry);
   const needs = needsOf(desired, registry);
@@ -57,8 +58,22 @@ export function declaredVersion(parsed: Parsed): string | undefined {
   return typeof version === 'string' ? version : undefined;
 }
 
-function objectOf({ ref, spec, annotations, document }: Head): DesiredObject {
-  return { ref, spec, annotations, place: document.place };
+/** What can be checked further: the object, without the fields that the schema refuses; nothing when it does not fit even then. */
+function usableObject({ ref, spec, annotations, document }: Head, registry: Registry): DesiredObject | undefined {
+  const schema = registry.get(ref.kind)?.schema;
+  const troubles = schema === undefined ? [] : schemaTroubles(schema, spec, document.written);
+  if (troubles.length === 0) return { ref, spec, annotations, place: document.place };
+  const rest = troubles.reduce((kept, { pointer }) => without(kept, pointer.split('/').slice(2)), spec);
+  return schema !== undefined && schemaTroubles(schema, rest, document.written).length === 0 ? { ref, spec: rest, annotations, place: document.place } : undefined;
+}
+
+/** A copy without the value at the path; the value itself when there is no such place. */
+function without(value: Json, [step, ...rest]: readonly string[]): Json {
+  if (step === undefined || !isObject(value)) return value;
+  const key = step.replaceAll('~1', '/').replaceAll('~0', '~');
+  const { [key]: inner, ...others } = value as Readonly<Record<string, Json>>;
+  if (inner === undefined || rest.length === 0) return others;
+  return { ...others, [key]: without(inner, rest) };
 }
 
 function specFindings({ ref, spec, document }: Head, registry: Registry): readonly Finding[] {

@@ -1,3 +1,5 @@
+import { createRegistry } from '../../controller/kinds/index.ts';
+import { tables } from '../sim/lab.ts';
 import { describe, expect, test } from 'vitest';
 import { parseFiles } from '../../controller/manifests/parse.ts';
 import { countFindings, renderFindings } from '../../controller/manifests/render-findings.ts';
@@ -216,4 +218,22 @@ describe('findings as text', () => {
     expect(countFindings([error, error, { ...error, severity: 'warning' }])).toBe('2 errors, 1 warning');
     expect(countFindings([])).toBe('');
   });
+});
+
+test('a misspelt field hides no other mistake of its document', () => {
+  const text = `apiVersion: latido/v1
+kind: Cluster
+metadata: { name: c }
+spec: { endpoints: ["https://a:8006"] }
+---
+apiVersion: latido/v1
+kind: VirtualMachine
+metadata: { name: web }
+spec:
+  vmid: 200
+  powr: running
+  config: { cors: 2, memory: lots }
+`;
+  const { findings } = validate(parseFiles([{ path: 'c.yaml', text }]), 'dir', createRegistry(tables()));
+  expect(findings.map(({ code, place }) => `${code} ${place?.line}:${place?.column}`)).toEqual(['MANIFEST_SCHEMA 11:3', 'OPTION_UNKNOWN 12:13', 'OPTION_INVALID 12:22']);
 });
