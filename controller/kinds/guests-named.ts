@@ -13,18 +13,35 @@ export interface NamedGuest { readonly vmid: number; readonly type: GuestType; r
 
 export const GUEST_KINDS = ['VirtualMachine', 'Container'] as const;
 
+interface Guests { readonly all: readonly DesiredGuest[]; readonly byName: ReadonlyMap<string, DesiredGuest>; readonly byVmid: ReadonlyMap<number, DesiredGuest> }
+
+/** Indexed once for each commit, because a job or rule may name a thousand guests. */
+const indexed = new WeakMap<Desired, Guests>();
+
 export function desiredGuests(desired: Desired): readonly DesiredGuest[] {
-  // Their specs fit the schema of their kind, from which GuestSpec is derived.
-  return GUEST_KINDS.flatMap((kind) => objectsOf(desired, kind).map((object): DesiredGuest => ({ object: object as DesiredObject<GuestSpec>, type: kind === 'VirtualMachine' ? 'qemu' : 'lxc' })));
+  return guestsOf(desired).all;
 }
 
 /** Nothing when no manifest has that name or VMID, and (where facts are given) no live guest has that VMID. */
 export function findGuest(name: GuestName, desired: Desired, facts?: Facts): NamedGuest | undefined {
   const vmid = vmidOf(name);
-  const wanted = desiredGuests(desired).find(({ object }) => (vmid === undefined ? object.ref.name === name : object.spec.vmid === vmid));
+  const { byName, byVmid } = guestsOf(desired);
+  const wanted = vmid === undefined ? byName.get(String(name)) : byVmid.get(vmid);
   if (wanted) return { vmid: wanted.object.spec.vmid, type: wanted.type, object: wanted.object };
   const live = vmid === undefined ? undefined : facts?.guests.get(vmid);
   return live && { vmid: live.vmid, type: live.type };
+}
+
+function guestsOf(desired: Desired): Guests {
+  const known = indexed.get(desired);
+  if (known) return known;
+  // Their specs fit the schema of their kind, from which GuestSpec is derived.
+  const all = GUEST_KINDS.flatMap((kind) => objectsOf(desired, kind).map((object): DesiredGuest => ({ object: object as DesiredObject<GuestSpec>, type: kind === 'VirtualMachine' ? 'qemu' : 'lxc' })));
+  // Of two guests with one name the first is meant, as everywhere.
+  const reversed = [...all].reverse();
+  const guests = { all, byName: new Map(reversed.map((guest) => [guest.object.ref.name, guest])), byVmid: new Map(reversed.map((guest) => [guest.object.spec.vmid, guest])) };
+  indexed.set(desired, guests);
+  return guests;
 }
 
 /** A name of digits only is a VMID. */
