@@ -28,6 +28,8 @@ export interface Facts {
   readonly options: JsonObject;
   /** Running tasks only. */
   readonly tasks: readonly TaskFact[];
+  /** Nodes that this plan chose for new guests, by VMID, so that what is made from one of them finds it. */
+  readonly placed?: ReadonlyMap<number, string>;
   /** Reads that failed, with the reason; what they would have told is unknown, not absent. */
   readonly unread: ReadonlyMap<string, string>;
 }

@@ -10,7 +10,8 @@ export function useFacts(facts: Facts, uses: Usage | undefined): Facts {
     guests: node.guests + (node.name === uses.guests?.node ? 1 : 0),
   }));
   const storages = uses.storage && uses.storage.length > 0 ? facts.storages.map((row) => ({ ...row, used: row.used + taken(row.storage, row.node, row.shared, uses) })) : facts.storages;
-  return { ...facts, nodes, storages };
+  const vmid = uses.guests?.vmid;
+  return { ...facts, nodes, storages, ...(vmid === undefined || !uses.guests ? {} : { placed: new Map([...facts.placed ?? [], [vmid, uses.guests.node]]) }) };
 }
 
 function taken(storage: string, node: string, shared: boolean, uses: Usage): number {

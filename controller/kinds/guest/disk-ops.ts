@@ -39,7 +39,17 @@ function slotOps(tables: ApiTables, type: GuestType, slot: string, value: Json, 
   // A running guest does not have it yet, so that Proxmox can neither grow nor move it: the plan after the restart does.
   const isAwaited = running && live.current[slot] === undefined;
   if (isAwaited && copies.some((op) => op.op === 'resize' || op.op === 'move-disk')) return [{ op: 'waits', options: [slot] }, ...options];
-  return [...copies, ...options];
+  return copies.some((op) => op.op === 'move-disk') ? movedOps(slot, copies, options, live) : [...copies, ...options];
+}
+
+/** What waits for a restart names the volume as it was: it must not be there while the disk moves to another. */
+function movedOps(slot: string, copies: readonly Op[], options: readonly Op[], live: GuestLive): readonly Op[] {
+  if (live.pending.includes(slot)) {
+    const reason = `a change of ${slot} waits for a restart and names the volume as it is now: restart the guest, then it can move`;
+    return [...copies.map((op): Op => (op.op === 'move-disk' ? { op: 'refused', path: `config.${slot}.storage`, from: op.from, to: op.to, reason } : op)), ...options];
+  }
+  const waits = options.some((op) => 'effect' in op && op.effect === 'restart');
+  return [...copies, ...(waits ? [{ op: 'after-move', slot } as const] : options)];
 }
 
 /** The disk as it will be after a restart, in the size that it has now: what waits was written before a disk grew. */
@@ -106,13 +116,11 @@ function optionOps(tables: ApiTables, type: GuestType, slot: string, wanted: Des
   const liveText = printDisk(disk.file, { ...disk.options, ...fixed });
   const wantedText = printDisk(disk.file, { ...wanted.options, ...fixed });
   if (diffOption(tables, type, slot, wantedText, liveText) === 'same' && !hasOutgrown(type, slot, live, bytes)) return [];
-  const keys = [...new Set([...Object.keys(wanted.options), ...Object.keys(disk.options)])].sort();
-  const from = pick(disk.options, keys);
-  const to = pick(wanted.options, keys);
+  const [from, to] = [pick(disk.options), pick(wanted.options)];
   if (hasFixedSize(slot)) return [{ op: 'refused', path: `config.${slot}`, from, to, reason: `${slot} keeps the options that it was made with: detach it and make a new one` }];
   if (slot === 'rootfs') return [{ op: 'refused', path: 'config.rootfs', from, to, reason: 'Proxmox VE damages a container whose rootfs is written: set its options with pct on the node' }];
   const { effect } = changeEffect(tables, type, slot, wantedText, live, running);
-  return [{ op: 'set', option: slot, request: wantedText, from, to, effect: effect === 'refused' ? 'restart' : effect }];
+  return [{ op: 'set', option: slot, request: wantedText, from: live.config[slot], to: wantedText, effect: effect === 'refused' ? 'restart' : effect }];
 }
 
 /** What waits for the restart names a smaller size than the disk has, or is to have. */
@@ -123,8 +131,8 @@ function hasOutgrown(type: GuestType, slot: string, live: GuestLive, bytes: numb
   return waiting.file === parseLiveDisk(String(now), type).file && waiting.bytes !== undefined && compareSize(bytes, waiting.bytes) === 'grow';
 }
 
-function pick(options: Readonly<Record<string, string>>, keys: readonly string[]): string {
-  return keys.filter((key) => options[key] !== undefined).map((key) => `${key}=${options[key]}`).join(',') || 'defaults';
+function pick(options: Readonly<Record<string, string>>): string {
+  return Object.keys(options).sort().map((key) => `${key}=${options[key]}`).join(',') || 'defaults';
 }
 
 function detachOps(tables: ApiTables, type: GuestType, slot: string, destroy: boolean, live: GuestLive, running: boolean): readonly Op[] {

@@ -23,9 +23,9 @@ function fieldOf(op: Op): readonly FieldChange[] {
     case 'ha-remove': return [{ path: 'ha', from: 'managed', to: undefined, effect: 'live' }];
     case 'ha-error': return [{ path: 'ha.state', from: 'error', to: 'started', effect: 'refused', note: op.reason }];
     case 'power': return [{ path: 'power', from: op.to === 'running' ? 'stopped' : 'running', to: op.to, effect: 'live' }];
-    case 'restart': return [{ path: 'power', from: 'running', to: `restarted for ${op.options.join(', ')}`, effect: 'restart' }];
+    case 'restart': return [{ path: 'power', from: 'running', to: 'restarted', effect: 'restart', note: `for ${op.options.join(', ')}` }];
     case 'template': return [{ path: 'template', from: false, to: true, effect: 'live' }];
-    case 'waits': return [];
+    case 'waits': case 'after-move': return [];
     default: return unknownOp(op);
   }
 }

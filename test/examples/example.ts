@@ -1,0 +1,61 @@
+// In: a folder of examples/. Out: what is in it, and the simulated cluster on which it starts, as `latido lab` makes it.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { shapeOf } from '../../controller/cli/lab-shape.ts';
+import { parseFiles } from '../../controller/manifests/parse.ts';
+import type { Parsed } from '../../controller/manifests/parse.ts';
+import { declaredVersion } from '../../controller/manifests/validate.ts';
+import { applyRound, planRound } from '../../controller/reconcile.ts';
+import type { Round } from '../../controller/reconcile.ts';
+import type { ApplyResult } from '../../controller/model/progress.ts';
+import { labCluster } from '../../controller/sim/lab.ts';
+import { parseLive } from '../../controller/sim/live-file.ts';
+import { kindsFor, World } from '../harness/world.ts';
+
+export const EXAMPLES = new URL('../../examples', import.meta.url).pathname;
+
+export interface Example {
+  readonly name: string;
+  readonly folder: string;
+  readonly version: string;
+  readonly manifests: Parsed;
+  /** The commit before, which was applied already. */
+  readonly before: Parsed | undefined;
+}
+
+export function exampleNames(): readonly string[] {
+  return readdirSync(EXAMPLES, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name).sort();
+}
+
+export function readExample(name: string): Example {
+  const folder = join(EXAMPLES, name);
+  const manifests = parseFiles(filesBelow(join(folder, 'clusters')));
+  const before = join(folder, 'before');
+  return { name, folder, version: declaredVersion(manifests) ?? '9.2', manifests, before: existsSync(before) ? parseFiles(filesBelow(before)) : undefined };
+}
+
+function filesBelow(folder: string) {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.yaml')).sort()
+    .map((path) => ({ path, text: readFileSync(join(folder, path), 'utf8') }));
+}
+
+/** The cluster of live.yaml, or the least one on which the manifests can be applied. */
+export function worldOf({ folder, version, manifests, before }: Example): World {
+  const live = join(folder, 'live.yaml');
+  const cluster = existsSync(live) ? parseLive(readFileSync(live, 'utf8'), live) : labCluster(shapeOf(before ?? manifests, 3), 0);
+  return new World(cluster, { version });
+}
+
+/** As a person without Git sees it. */
+const REVISION = 'dir';
+/** What the cluster tells of its guests is up to ten seconds old. */
+const TOLD_MS = 30_000;
+
+export async function planOf(world: World, parsed: Parsed, approved?: string): Promise<Round> {
+  await world.sim.clock.advance(TOLD_MS);
+  return world.run(planRound(world.env, { parsed, revision: REVISION }, kindsFor, approved));
+}
+
+export function doPlan(world: World, round: Round): Promise<ApplyResult> {
+  return world.run(applyRound(world.env, round));
+}
