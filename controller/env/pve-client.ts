@@ -61,6 +61,7 @@ export function createPveClient(options: PveClientOptions): PveApi {
 
 class PveClient implements PveApi {
   readonly stats = { calls: 0, bytes: 0 };
+  readonly asRoot: boolean;
   readonly #options: PveClientOptions;
   readonly #limits: PveClientLimits;
   readonly #endpoints: Endpoints;
@@ -73,6 +74,7 @@ class PveClient implements PveApi {
 
   constructor(options: PveClientOptions) {
     this.#options = options;
+    this.asRoot = 'username' in options.credentials && options.credentials.username === 'root@pam';
     this.#limits = { ...LIMITS, ...options.limits };
     this.#endpoints = new Endpoints(options.endpoints);
     this.#gate = new Gate(this.#limits.perEndpoint, this.#limits.inAll);

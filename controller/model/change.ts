@@ -54,4 +54,6 @@ export interface Change<Spec = unknown, Live = unknown> {
   readonly subject: Subject<Spec>;
   readonly observed: Observed<Live>;
   readonly fields: readonly FieldChange[];
+  /** That the manifest itself gives the object, where it does. */
+  readonly identity?: string;
 }

@@ -9,7 +9,7 @@ import type { Step } from './step.ts';
 /** What a change will take from the world, so that the next object is planned on what remains. */
 export interface Usage {
   readonly memory?: { readonly node: string; readonly bytes: number };
-  readonly guests?: { readonly node: string };
+  readonly guests?: { readonly node: string; readonly vmid?: number };
   readonly storage?: readonly { readonly storage: string; readonly node: string; readonly bytes: number }[];
 }
 
@@ -40,6 +40,8 @@ export interface ResourceKind<Spec = unknown, Live = unknown> {
   observe(subject: Subject<Spec>, facts: Facts, answer: (path: string) => Answer, mark: string, desired: Desired): Observed<Live>;
   diff(subject: Subject<Spec>, observed: Extract<Observed<Live>, { state: 'present' }>, context: KindContext): readonly FieldChange[];
   steps(change: Change<Spec, Live>, context: KindContext): Steps;
+  /** The identity that the manifest itself gives the object, where it does. */
+  identity?(object: DesiredObject<Spec>): string | undefined;
   /** Paths below `spec` that this object sets, for the memory. */
   fields(object: DesiredObject<Spec>): readonly string[];
   /** Among its kind lower ones are planned first: what has no choice takes its place before what has one. */

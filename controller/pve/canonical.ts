@@ -117,10 +117,18 @@ function textOrAbsent(text: string): Canonical {
 }
 
 function canonicalScalar(guest: Guest, option: string, param: Param, value: Json): Canonical {
-  const text = canonicalText(param, writtenPlain(option, param, value));
+  // The configuration file keeps no blanks around a value.
+  const text = clamped(option, canonicalText(param, writtenPlain(option, param, value).trim()));
   const byDefault = defaultOf(guest, option, undefined, param);
   return byDefault !== undefined && canonicalText(param, byDefault) === text ? ABSENT : textOrAbsent(text);
 }
+
+/** Control groups of version 2 know shares up to 10000; Proxmox stores what it can set. */
+function clamped(option: string, text: string): string {
+  return option === 'cpuunits' && Number.isFinite(Number(text)) ? String(Math.min(SHARES_MAX, Math.max(1, Number(text)))) : text;
+}
+
+const SHARES_MAX = 10_000;
 
 function canonicalKeys(guest: Guest, option: string, keys: Keys, parts: Values): Canonical {
   const values: Record<string, string> = {};

@@ -41,9 +41,18 @@ const near = (nearest: string | undefined) => (nearest === undefined ? {} : { ne
 
 function plainFindings(tables: ApiTables, guest: Guest, option: string, param: Param, value: Json): readonly OptionFinding[] {
   if (isObject(value) && option !== 'env') return [{ text: `${option} has no keys: it takes one value` }];
+  const shape = shapeComplaint(option, param, value);
+  if (shape !== undefined) return [{ text: shape }];
   const sent = toRequest(tables, guest, option, value);
   const text = checkValue(param, sent, option, tables.version);
   return text === undefined ? [] : [{ text: text.trimEnd(), ...near(nearestValue(param, sent)) }];
+}
+
+/** What our own spelling would quietly turn into another value: a list where one number stands, yes where a text stands. */
+function shapeComplaint(option: string, param: Param, value: Json): string | undefined {
+  if (Array.isArray(value) && param.type !== undefined && param.type !== 'string') return `${option} takes one value, not a list`;
+  const isFreeText = (param.type ?? 'string') === 'string' && param.format === undefined && param.pattern === undefined && param.enum === undefined;
+  return typeof value === 'boolean' && isFreeText ? `${option} is a text: put ${value} in quotes if that is the text` : undefined;
 }
 
 function nearestValue(param: Param | undefined, text: string): string | undefined {

@@ -3,9 +3,10 @@
 // lists is root's), pve-container LXC.pm check_ct_modify_config_perm; held by the recorded answers to a token.
 import type { Json } from '../model/json.ts';
 import type { ApiTables } from './api-tables.ts';
-import { canonicalOption } from './canonical.ts';
-import { familyOf, type Guest, isDisk } from './guest-options.ts';
+import { canonicalOption, guestOption } from './canonical.ts';
+import { familyOf, type Guest, isDisk, optionKeys } from './guest-options.ts';
 import { isAtLeast } from './text-check.ts';
+import { writtenParts } from './written.ts';
 
 const GRANTABLE = new Set((
   'cores cpu cpulimit cpuunits numa smp sockets vcpus memory balloon shares acpi hotplug kvm machine scsihw smbios1 tablet vga watchdog audio '
@@ -50,8 +51,14 @@ function rootOnlyOfLxc(tables: ApiTables, option: string, value: Json): string |
   }
   if (familyOf(option) === 'dev') return 'configuring device passthrough is only allowed for root@pam';
   if (option === 'hookscript') return 'changing the hookscript is only allowed for root@pam';
-  const isBeyondNesting = option === 'features' && Object.keys(keys).some((key) => key !== 'nesting');
+  // By the keys that are written: one that says its default counts as a change, too.
+  const isBeyondNesting = option === 'features' && writtenKeys(tables, option, value).some((key) => key !== 'nesting');
   return isBeyondNesting ? 'changing feature flags (except nesting) is only allowed for root@pam' : undefined;
+}
+
+function writtenKeys(tables: ApiTables, option: string, value: Json): readonly string[] {
+  const parts = writtenParts('lxc', option, optionKeys(guestOption(tables, 'lxc', option) ?? {}) ?? {}, value);
+  return 'values' in parts ? Object.keys(parts.values) : [];
 }
 
 function keysOf(tables: ApiTables, guest: Guest, option: string, value: Json): Readonly<Record<string, string>> {

@@ -35,7 +35,7 @@ export function notOurs(change: Change, policy: Policy): Hold | undefined {
 export function reused(change: Change): Hold | undefined {
   const remembered = change.subject.memory?.identity;
   const live = change.observed.state === 'present' ? change.observed.identity : undefined;
-  if (remembered === undefined || live === undefined || remembered === live) return undefined;
+  if (remembered === undefined || live === undefined || remembered === live || change.identity === live) return undefined;
   return { code: 'NOT_OWNED', reason: `${change.subject.id} is no longer the object that latido made (${live}, not ${remembered})`, approvable: false };
 }
 

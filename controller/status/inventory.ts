@@ -49,7 +49,7 @@ export function nextMemories(before: readonly Memory[], plan: Plan, result: Appl
     if (deleted.has(key) && !unfinished) return [];
     const old = known.get(key);
     const fields = unfinished && old ? [...new Set([...memory.fields, ...old.fields])] : memory.fields;
-    const identity = memory.identity ?? old?.identity;
+    const identity = unfinished ? old?.identity ?? memory.identity : memory.identity ?? old?.identity;
     return [{ ...memory, fields, ...(identity ? { identity } : {}) }];
   });
 }

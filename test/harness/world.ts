@@ -23,16 +23,9 @@ const registries = new Map<string, Registry>();
 export const kindsFor: KindsFor = (release) => {
   const version = ['7.4', '8.4', '9.0', '9.1', '9.2'].find((known) => release.startsWith(known)) ?? '9.2';
   let kinds = registries.get(version);
-  if (!kinds) registries.set(version, (kinds = withToyCluster(createRegistry(tables(version)))));
+  if (!kinds) registries.set(version, (kinds = createRegistry(tables(version))));
   return { version, kinds };
 };
-
-// TEMP
-function withToyCluster(r: Registry): Registry {
-  if (r.has('Cluster')) return r;
-  const toy = { kind: 'Cluster', schema: { type: 'object' }, idSpace: 'cluster', refersTo: [], id: () => 'c', findings: () => [], requires: () => [], marked: () => [], reads: () => [], observe: () => ({ state: 'present', live: {}, owned: true }), diff: () => [], steps: () => ({ steps: [] }), fields: () => [], neverPruned: true } as never;
-  return new Map([['Cluster', toy], ['Storage', { ...(toy as object), kind: 'Storage', mayBeLiveOnly: true } as never], ['Pool', { ...(toy as object), kind: 'Pool', mayBeLiveOnly: true } as never], ...r]);
-}
 
 export const CLUSTER = `
 apiVersion: latido/v1
@@ -44,7 +37,12 @@ spec:
 `;
 
 export function commitOf(yaml: string, revision = 'main@sha1:0000000'): Commit {
-  return { parsed: parseFiles([{ path: 'cluster.yaml', text: yaml.includes('kind: Cluster') ? yaml : `${CLUSTER}---\n${yaml}` }]), revision };
+  return { parsed: parseFiles([{ path: 'cluster.yaml', text: withCluster(yaml) }]), revision };
+}
+
+/** With a Cluster before it when it has none. */
+export function withCluster(yaml: string): string {
+  return /\bkind"?: *"?Cluster\b/.test(yaml) ? yaml : `${CLUSTER}---\n${yaml}`;
 }
 
 export interface WorldOptions extends Partial<SimulationOptions> { readonly version?: string; readonly wrap?: (transport: Transport) => Transport; readonly store?: Store; readonly credentials?: Credentials }

@@ -1,13 +1,14 @@
 // In: a guest that does not exist. Out: the steps that make it, from nothing, an image, a template or a backup. Pure.
 // Must leave a guest that carries our mark as soon as Proxmox allows it, so that a kill in between orphans nothing.
-import type { Change } from '../../model/change.ts';
+import type { Change, FieldChange } from '../../model/change.ts';
 import { objectsOf } from '../../model/desired.ts';
 import type { DesiredObject } from '../../model/desired.ts';
 import { nodeFact } from '../../model/facts.ts';
-import type { GuestFact, GuestType } from '../../model/facts.ts';
+import type { Facts, GuestFact, GuestType } from '../../model/facts.ts';
 import type { Json } from '../../model/json.ts';
 import type { KindContext, Steps, Usage } from '../../model/kind.ts';
 import type { Condition, Hold, Step } from '../../model/step.ts';
+import { compareText } from '../../model/ref.ts';
 import type { ApiTables } from '../../pve/api-tables.ts';
 import { paramOf } from '../../pve/api-tables.ts';
 import { gib } from '../../safety/conditions.ts';
@@ -17,7 +18,8 @@ import { hasFixedSize, isDiskSlot, parseDesiredDisk } from './disks.ts';
 import type { ConfigValue, GuestLive } from './live.ts';
 import { guestPath, parsePending } from './live.ts';
 import { inMaintenance, volumes } from './migration.ts';
-import { CREATE_ONLY_OPTIONS, createOnlyValue, requestValue, rootOnly } from './options.ts';
+import { manifestsNamed, templateCalled } from './named.ts';
+import { CREATE_ONLY_OPTIONS, changeEffect, createOnlyValue, requestValue, rootOnly } from './options.ts';
 import { desiredOptions, guestOps, nameOption, splitTags } from './ops.ts';
 import type { Op } from './ops.ts';
 import { allowedNodes, chooseNode, chooseStorage, isThick } from './placement.ts';
@@ -76,7 +78,7 @@ function newSteps(tables: ApiTables, type: GuestType, object: DesiredObject<Gues
   const params: Record<string, string | number> = { vmid: spec.vmid };
   const later: Op[] = [];
   for (const [option, value] of Object.entries(desiredOptions(type, object)).sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const root = rootOnly(tables, type, option, value);
+    const root = rootOnly(tables, type, option, value, spec.config ?? {});
     if (isDiskSlot(type, option)) {
       const disk = parseDesiredDisk(type, value);
       if ('problem' in disk) continue;
@@ -97,13 +99,32 @@ function newSteps(tables: ApiTables, type: GuestType, object: DesiredObject<Gues
   const live = newLive(type, object, node, {}, context);
   const scope = scopeOf(tables, type, live.guest, context.mark);
   const after = guestOps(tables, type, { ref, id: String(spec.vmid), desired: object }, live, context).filter(isAfterCreate);
-  const restored = spec.source?.backup !== undefined ? guestOps(tables, type, { ref, id: String(spec.vmid), desired: object }, live, context).filter((op) => op.op === 'set') : [];
+  const restored = spec.source?.backup === undefined ? [] : restoredOps(tables, type, object, live, context);
   return {
     steps: [...creating, ...stepsOf(scope, [...restored, ...later, ...after], live, context, spec, undefined)],
     notes: [...made.flatMap((disk) => (disk.note && !disk.full ? [disk.note] : [])), ...later.flatMap((op) => (op.op === 'set' && op.rootOnly ? [`${op.option}: ${op.rootOnly}`] : []))],
     uses: usage(object, node, made, context),
-    fields: [{ path: 'placement', from: undefined, to: node, effect: 'live' }],
+    fields: writtenFields(object, node),
   };
+}
+
+/** What the backup says of an option nobody knows yet: all that the manifest writes is written, defaults too. */
+function restoredOps(tables: ApiTables, type: GuestType, object: DesiredObject<GuestSpec>, live: GuestLive, context: KindContext): readonly Op[] {
+  const written = Object.entries(desiredOptions(type, object))
+    .filter(([option, value]) => !isDiskSlot(type, option) && !CREATE_ONLY_OPTIONS.has(option) && !rootOnly(tables, type, option, value, object.spec.config ?? {})
+      && changeEffect(tables, type, option, value, live, false).effect !== 'refused')
+    .map(([option, value]): Op => ({ op: 'set', option, request: requestValue(tables, type, option, value, undefined), from: undefined, to: value, effect: 'live' }));
+  const tags = guestOps(tables, type, { ref: object.ref, id: String(object.spec.vmid), desired: object }, live, context).filter((op) => op.op === 'set' && op.option === 'tags');
+  return [...written, ...tags];
+}
+
+/** What a new guest will be: the node that was chosen, and what its manifest writes. */
+function writtenFields({ spec }: DesiredObject<GuestSpec>, node: string): readonly FieldChange[] {
+  const field = (path: string, to: Json): FieldChange => ({ path, from: undefined, to, effect: 'live' });
+  return [
+    field('placement', node), ...(spec.pool === undefined ? [] : [field('pool', spec.pool)]),
+    ...Object.entries(spec.config ?? {}).sort(([a], [b]) => compareText(a, b)).map(([option, value]) => field(`config.${option}`, value)),
+  ];
 }
 
 function isAfterCreate(op: Op): boolean {
@@ -153,7 +174,7 @@ function usage(object: DesiredObject<GuestSpec>, node: string, made: readonly Ne
   const type = (storage: string) => context.facts.storages.find((row) => row.storage === storage && row.node === node)?.type ?? '';
   const memory = Number(String(object.spec.config?.memory ?? DEFAULT_MEMORY_MIB).replace(/^current=/, ''));
   return {
-    guests: { node },
+    guests: { node, vmid: object.spec.vmid },
     ...(object.spec.power === 'running' || object.spec.ha ? { memory: { node, bytes: (Number.isFinite(memory) ? memory : DEFAULT_MEMORY_MIB) * 2 ** 20 } } : {}),
     storage: made.flatMap((disk) => (disk.storage !== undefined && disk.bytes !== undefined && isThick(type(disk.storage)) ? [{ storage: disk.storage, node, bytes: disk.bytes }] : [])),
   };
@@ -163,24 +184,29 @@ function usage(object: DesiredObject<GuestSpec>, node: string, made: readonly Ne
 
 interface Template { readonly vmid: number; readonly guest: GuestFact | undefined; readonly desired: DesiredObject<GuestSpec> | undefined }
 
+function liveNamed(type: GuestType, named: string | number, facts: Facts): GuestFact | undefined {
+  if (typeof named === 'string') return templateCalled(facts, type, named);
+  const guest = facts.guests.get(named);
+  return guest?.type === type ? guest : undefined;
+}
+
 /** The template that a manifest names, live or made by this very commit. */
 export function templateOf(type: GuestType, object: DesiredObject<GuestSpec>, context: Pick<KindContext, 'desired' | 'facts'>): Template | undefined {
   const named = object.spec.source?.template;
   if (named === undefined) return undefined;
-  const kind = type === 'qemu' ? 'VirtualMachine' : 'Container';
-  const manifests = objectsOf(context.desired, kind) as readonly DesiredObject<GuestSpec>[];
-  const desired = manifests.find((other) => (typeof named === 'number' ? other.spec.vmid === named : other.ref.name === named));
-  const guest = desired ? context.facts.guests.get(desired.spec.vmid) : [...context.facts.guests.values()].find((other) => other.type === type && (typeof named === 'number' ? other.vmid === named : other.name === named && other.template));
+  const [desired] = manifestsNamed(context.desired, type, named);
+  const guest = desired ? context.facts.guests.get(desired.spec.vmid) : liveNamed(type, named, context.facts);
   const vmid = desired?.spec.vmid ?? guest?.vmid;
   return vmid === undefined ? undefined : { vmid, guest, desired };
 }
 
 function cloneSteps(tables: ApiTables, type: GuestType, object: DesiredObject<GuestSpec>, node: string, template: Template, origin: Json | undefined, context: KindContext): Steps {
   const { spec, ref } = object;
-  const source = template.guest?.node ?? (template.desired ? placeNew(type, template.desired, context) : undefined) ?? node;
+  const source = template.guest?.node ?? context.facts.placed?.get(template.vmid) ?? (template.desired ? placeNew(type, template.desired, context) : undefined) ?? node;
   const config = origin !== undefined ? parsePending(origin).config : template.desired ? pretendConfig(tables, type, template.desired, source, context) : {};
   const kept = volumes(type, { config });
-  const isShared = kept.every((volume) => context.facts.storages.some((row) => row.storage === volume.storage && row.node === source && row.shared));
+  // Of a template whose volumes nobody has told yet the worst is assumed: that they are local.
+  const isShared = kept.length > 0 && kept.every((volume) => context.facts.storages.some((row) => row.storage === volume.storage && row.node === source && row.shared));
   const full = spec.source?.full ?? true;
   const storage = full ? spec.source?.storage ?? commonStorage(type, object, config) : undefined;
   const bytes = full ? kept.reduce((sum, volume) => sum + (volume.cdrom ? 0 : volume.bytes), 0) : 0;
@@ -190,7 +216,7 @@ function cloneSteps(tables: ApiTables, type: GuestType, object: DesiredObject<Gu
     ...(storage !== undefined ? { storage } : {}), ...(direct ? { target: node } : {}), ...(spec.pool !== undefined ? { pool: spec.pool } : {}),
   };
   const clone: Step = {
-    title: `clone it from template ${template.vmid} on ${source}${full ? '' : ' (linked)'}${direct ? `, onto ${node}` : ''}`,
+    title: `clone it from template ${template.vmid} on ${source}${full ? '' : ' (linked)'}${storage === undefined ? '' : `, disks on ${storage}`}${direct ? `, onto ${node}` : ''}`,
     action: { via: 'pve', method: 'POST', path: `${guestPath(type, source, template.vmid)}/clone`, params, node: source },
     guards: [...createGuards(spec.vmid, source), { is: 'node-online', node }, { is: 'guest-template', vmid: template.vmid }, { is: 'guest-idle', vmid: template.vmid }], risk: 'none', cost: copyCost(bytes),
     locks: [`guest/${spec.vmid}`, `guest/${template.vmid}`, ...(storage ? [`storage/${storage}`] : [])], node: source, timeoutMs: copyTimeout(bytes),
@@ -204,8 +230,8 @@ function cloneSteps(tables: ApiTables, type: GuestType, object: DesiredObject<Gu
   const there = { ...live, guest: { ...live.guest, node } };
   return {
     steps: [clone, ...stepsOf(scope, before, live, context, spec, undefined), ...moved, ...stepsOf(scope, after, there, context, spec, undefined)],
-    uses: { guests: { node }, memory: { node, bytes: live.guest.memMax } },
-    fields: [{ path: 'placement', from: undefined, to: node, effect: 'live' }],
+    uses: { guests: { node, vmid: spec.vmid }, memory: { node, bytes: live.guest.memMax } },
+    fields: writtenFields(object, node),
   };
 }
 

@@ -15,7 +15,7 @@ import { checkValue } from '../../pve/check.ts';
 import { optionFindings as invalidParts } from '../../pve/option-findings.ts';
 import { templateOf } from './create.ts';
 import { hasFixedSize, isDiskSlot, parseDesiredDisk, printDisk } from './disks.ts';
-import { CREATE_ONLY_OPTIONS, rootOnly } from './options.ts';
+import { rootOnly } from './options.ts';
 import { nameOption, READONLY_OPTIONS } from './ops.ts';
 import { allowedNodes } from './placement.ts';
 import type { GuestSpec } from './spec.ts';
@@ -63,12 +63,12 @@ function optionFindings(tables: ApiTables, type: GuestType, object: DesiredObjec
   return [
     ...invalidOption(tables, type, option, value, path, found),
     ...(option === 'password' || option === 'cipassword' ? [found('OPTION_INVALID', path, `${option} stands in clear in Git`, 'use ssh keys (ssh-public-keys, sshkeys) instead', 'warning')] : []),
-    ...rootFindings(tables, type, option, value, found, path),
+    ...rootFindings(tables, type, option, value, found, path, object.spec.config),
   ];
 }
 
-function rootFindings(tables: ApiTables, type: GuestType, option: string, value: Json, found: Found, path: string): readonly Finding[] {
-  const why = rootOnly(tables, type, option, value);
+function rootFindings(tables: ApiTables, type: GuestType, option: string, value: Json, found: Found, path: string, config: GuestSpec['config'] = {}): readonly Finding[] {
+  const why = rootOnly(tables, type, option, value, config);
   return why ? [found('OPTION_ROOT_ONLY', path, `${option}: ${why}`, 'with an API token this stays held in the plan; set it on the node with qm or pct', 'warning')] : [];
 }
 
@@ -93,16 +93,16 @@ function diskFindings(tables: ApiTables, type: GuestType, object: DesiredObject<
   const file = disk.type === 'given' ? disk.file : disk.type === 'cloudinit' ? `${disk.storages[0]}:cloudinit` : `${disk.storages[0]}:1`;
   const clones = object.spec.source?.template !== undefined || object.spec.source?.backup !== undefined;
   return [
-    ...invalidOption(tables, type, slot, printDisk(file, disk.options), path, found),
+    ...invalidOption(tables, type, slot, typeof value === 'string' ? value : printDisk(file, disk.options), path, found),
     ...(disk.type === 'volume' && disk.bytes === undefined && !hasFixedSize(slot) && !clones && object.spec.source?.image === undefined
       ? [found('OPTION_INVALID', path, `${slot} has no size`, 'write `size: 20G`')] : []),
-    ...(isObject(value) && disk.type === 'given' ? rootFindings(tables, type, slot, printDisk(disk.file, disk.options), found, path) : typeof value === 'string' ? rootFindings(tables, type, slot, value, found, path) : []),
+    ...(isObject(value) && disk.type === 'given' ? rootFindings(tables, type, slot, printDisk(disk.file, disk.options), found, path, object.spec.config) : typeof value === 'string' ? rootFindings(tables, type, slot, value, found, path, object.spec.config) : []),
   ];
 }
 
 /** Proxmox's own texts, one finding per key, each at the key's own place where it has one. */
 function invalidOption(tables: ApiTables, type: GuestType, option: string, value: Json, path: string, found: Found): readonly Finding[] {
-  return invalidParts(tables, type, option, CREATE_ONLY_OPTIONS.has(option) && typeof value === 'boolean' ? Number(value) : value).map(({ key, text, nearest: guess }) =>
+  return invalidParts(tables, type, option, value).map(({ key, text, nearest: guess }) =>
     found('OPTION_INVALID', key === undefined ? path : `${path}.${key}`, `${option}${key === undefined ? '' : `.${key}`}: ${oneLine(text)}`, guess === undefined ? undefined : `did you mean '${guess}'?`));
 }
 

@@ -33,6 +33,8 @@ export type Op =
   | { readonly op: 'power'; readonly to: 'running' | 'stopped' }
   | { readonly op: 'restart'; readonly options: readonly string[] }
   | { readonly op: 'waits'; readonly options: readonly string[] }
+  /** Its options are written once it has moved: what waits for a restart names the volume, and would bring the old one back. */
+  | { readonly op: 'after-move'; readonly slot: string }
   | { readonly op: 'template' };
 
 /** Options that Proxmox writes itself, or that have a field of their own in the manifest. */
@@ -54,7 +56,7 @@ export function guestOps(tables: ApiTables, type: GuestType, subject: Subject<Gu
   const spec = object.spec;
   const running = live.guest.status !== 'stopped';
   const written = desiredOptions(type, object);
-  const ops: Op[] = [
+  const ops: Op[] = unlessProtected(type, live, [
     ...Object.keys(written).sort().filter((option) => !isDiskSlot(type, option) && !CREATE_ONLY_OPTIONS.has(option)).flatMap((option) => optionOps(tables, type, option, written[option] ?? null, live, running)),
     ...tagOps(object, live, context.mark),
     ...removedOps(tables, type, subject, written, live, running),
@@ -65,8 +67,26 @@ export function guestOps(tables: ApiTables, type: GuestType, subject: Subject<Gu
     ...powerOps(spec, live),
     ...(spec.template === true && !live.guest.template ? [{ op: 'template' } as const] : []),
     ...(spec.template !== true && live.guest.template ? [{ op: 'refused', path: 'template', from: true, to: false, reason: 'a template cannot be made a guest again: clone it' } as const] : []),
-  ];
+  ]);
   return [...ops, ...restartOps(subject, live, ops, running, context)];
+}
+
+/** A protected guest lets go of no disk, and a protected container takes none: held, unless this very change takes the protection off. */
+function unlessProtected(type: GuestType, live: GuestLive, ops: readonly Op[]): Op[] {
+  if (Number(live.config.protection ?? 0) !== 1 || ops.some(takesProtectionOff)) return [...ops];
+  return ops.map((op) => (isProtected(type, op) ? { op: 'refused', path: `config.${slotOf(op) ?? ''}`, from: live.config[slotOf(op) ?? ''], to: undefined, reason: 'it is protected: take `protection` off first' } : op));
+}
+
+function isProtected(type: GuestType, op: Op): boolean {
+  return op.op === 'detach' || (type === 'lxc' && (op.op === 'attach' || (op.op === 'set' && isDiskSlot(type, op.option))));
+}
+
+function slotOf(op: Op): string | undefined {
+  return op.op === 'set' ? op.option : 'slot' in op ? op.slot : undefined;
+}
+
+export function takesProtectionOff(op: Op): boolean {
+  return (op.op === 'unset' && op.option === 'protection') || (op.op === 'set' && op.option === 'protection' && op.request === '0');
 }
 
 function optionOps(tables: ApiTables, type: GuestType, option: string, wanted: Json, live: GuestLive, running: boolean): readonly Op[] {
@@ -74,7 +94,7 @@ function optionOps(tables: ApiTables, type: GuestType, option: string, wanted: J
   if (diffOption(tables, type, option, wanted, from) === 'same') return [];
   const effect = changeEffect(tables, type, option, wanted, live, running);
   if (effect.effect === 'refused') return [{ op: 'refused', path: `config.${option}`, from, to: wanted, reason: effect.reason ?? 'Proxmox does not change it on an existing guest' }];
-  const root = rootOnly(tables, type, option, wanted);
+  const root = rootOnly(tables, type, option, wanted, live.config);
   return [{ op: 'set', option, request: requestValue(tables, type, option, wanted, from), from, to: wanted, effect: effect.effect, ...(root ? { rootOnly: root } : {}) }];
 }
 
@@ -99,10 +119,19 @@ function removedOps(tables: ApiTables, type: GuestType, subject: Subject<GuestSp
     const from = live.config[option];
     if (from === undefined) return [];
     if (option === 'smbios1') return identityOps(from);
+    if (type === 'lxc' && REQUIRED_OF_CONTAINERS.has(option)) return requiredOps(option, from);
     const { effect, reason } = changeEffect(tables, type, option, null, live, running);
     if (effect === 'refused') return [{ op: 'refused', path: `config.${option}`, from, to: undefined, reason: reason ?? 'Proxmox does not remove it from an existing guest' } as const];
     return [{ op: 'unset', option, from, effect } as const];
   });
+}
+
+/** Proxmox refuses to take these away from a container: what it was made as stays, the memory goes back to its default. */
+const REQUIRED_OF_CONTAINERS = new Set(['ostype', 'unprivileged', 'memory']);
+const DEFAULT_MEMORY = '512';
+
+function requiredOps(option: string, from: Json): readonly Op[] {
+  return option !== 'memory' || String(from) === DEFAULT_MEMORY ? [] : [{ op: 'set', option, request: DEFAULT_MEMORY, from, to: Number(DEFAULT_MEMORY), effect: 'live' }];
 }
 
 /** The uuid in it is not ours to take away: Proxmox gave it, and it tells this guest from another of the same VMID. */

@@ -8,8 +8,17 @@ import { updateRequest } from '../../pve/request.ts';
 import { CREATE_ONLY } from './create-only.ts';
 import type { GuestLive } from './live.ts';
 
-export { diffOption } from '../../pve/canonical.ts';
-export { rootOnly } from '../../pve/root-only.ts';
+import { diffOption } from '../../pve/canonical.ts';
+
+export { diffOption };
+import { rootOnly as rootOnlyOption } from '../../pve/root-only.ts';
+
+/** Why only root may set it. A container without a user namespace of its own has no feature that anybody else may set. */
+export function rootOnly(tables: ApiTables, type: GuestType, option: string, value: Json, config: Readonly<Record<string, Json>>): string | undefined {
+  const isPrivileged = diffOption(tables, 'lxc', 'unprivileged', config.unprivileged, undefined) === 'same';
+  if (type === 'lxc' && option === 'features' && isPrivileged) return 'changing feature flags for privileged container is only allowed for root@pam';
+  return rootOnlyOption(tables, type, option, value);
+}
 
 /** Parameters of the create call that leave no trace in the configuration: sent once, never compared. */
 export const CREATE_ONLY_OPTIONS: ReadonlySet<string> = CREATE_ONLY;

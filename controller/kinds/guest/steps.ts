@@ -9,10 +9,11 @@ import type { Action, Condition, Cost, Hold, Risk, Step } from '../../model/step
 import { gib } from '../../safety/conditions.ts';
 import type { ApiTables } from '../../pve/api-tables.ts';
 import { printSize } from '../../pve/sizes.ts';
+import { isDiskSlot } from './disks.ts';
 import { guestPath } from './live.ts';
 import type { GuestLive } from './live.ts';
 import { migrationMode } from './migration.ts';
-import { guestOps } from './ops.ts';
+import { guestOps, takesProtectionOff } from './ops.ts';
 import type { Op } from './ops.ts';
 import { SHUTDOWN_TIMEOUT_S } from './spec.ts';
 import type { GuestSpec } from './spec.ts';
@@ -64,7 +65,7 @@ export function stepsOf(scope: Scope, ops: readonly Op[], live: GuestLive, conte
     ...ops.flatMap((op) => moveSteps(scope, op, live, context)),
     ...ops.flatMap((op) => haSteps(scope, op, after)),
     ...ops.flatMap((op) => powerSteps(scope, op, live, after, spec)),
-    ...ops.flatMap((op) => (op.op === 'template' ? [post(scope, after, '/template', {}, 'make it a template', 'none', { timeoutMs: 10 * MINUTE })] : [])),
+    ...ops.flatMap((op) => (op.op === 'template' ? templateSteps(scope, after) : [])),
     ...ops.flatMap((op) => heldStep(op, scope, node)),
   ];
 }
@@ -80,12 +81,8 @@ function configSteps(scope: Scope, ops: readonly Op[], node: string, digest: str
   const plain = now.filter((op) => (op.op === 'set' && !op.rootOnly) || op.op === 'unset' || op.op === 'attach' || (op.op === 'detach' && !(op.destroy && scope.type === 'qemu')));
   const root = now.filter((op) => op.op === 'set' && op.rootOnly);
   // A protected guest lets go of no disk: the protection goes in a write of its own, first.
-  const unprotecting = plain.filter((op) => plain.some((other) => other.op === 'detach') && takesProtectionOff(op));
+  const unprotecting = plain.filter((op) => plain.some((other) => other.op === 'detach' || other.op === 'attach' || (other.op === 'set' && isDiskSlot(scope.type, other.option))) && takesProtectionOff(op));
   return [unprotecting, plain.filter((op) => !unprotecting.includes(op)), root].flatMap((group) => (group.length === 0 ? [] : [configStep(scope, group, node, digest)]));
-}
-
-function takesProtectionOff(op: Op): boolean {
-  return (op.op === 'unset' && op.option === 'protection') || (op.op === 'set' && op.option === 'protection' && op.request === '0');
 }
 
 /** Proxmox makes it only while the guest is stopped; it stays held until somebody stops the guest. */
@@ -123,7 +120,7 @@ function diskStep(scope: Scope, op: Op, node: string, live: GuestLive, digest: s
   const withDigest = (path: string): Pick<Extract<Action, { via: 'pve' }>, 'digest'> => ({ digest: { path, ...(digest ? { value: digest } : {}) } });
   if (op.op === 'resize') {
     const action: Action = { via: 'pve', method: 'PUT', path: `${base}/resize`, params: { disk: op.slot, size: printSize(op.to) }, node, ...withDigest(`${base}/config`) };
-    return [{ title: `grow ${op.slot} from ${printSize(op.from)} to ${printSize(op.to)}`, action, guards: scope.guards(node), risk: 'none', locks: [`guest/${scope.vmid}`], node, timeoutMs: CONFIG_TIMEOUT }];
+    return [{ title: `grow ${op.slot} ${op.from > 0 ? `from ${printSize(op.from)} ` : ''}to ${printSize(op.to)}`, action, guards: scope.guards(node), risk: 'none', locks: [`guest/${scope.vmid}`], node, timeoutMs: CONFIG_TIMEOUT }];
   }
   if (op.op === 'move-disk') {
     const [command, key] = scope.type === 'qemu' ? ['move_disk', 'disk'] : ['move_volume', 'volume'];
@@ -244,6 +241,13 @@ function post(scope: Scope, node: string, command: string, params: JsonObject, t
   return { title, action: { via: 'pve', method: 'POST', path: `${guestPath(scope.type, node, scope.vmid)}${command}`, params, node }, guards: scope.guards(node), risk, locks: [`guest/${scope.vmid}`], node, ...more };
 }
 
+/** For a container Proxmox answers before its task has ended, and does not name the task. */
+function templateSteps(scope: Scope, node: string): readonly Step[] {
+  const make = post(scope, node, '/template', {}, 'make it a template', 'none', { timeoutMs: 10 * MINUTE });
+  if (scope.type === 'qemu') return [make];
+  return [make, { title: 'wait until it is idle', action: { via: 'wait', until: { is: 'guest-idle', vmid: scope.vmid } }, guards: [], risk: 'none', locks: [`guest/${scope.vmid}`], timeoutMs: 10 * MINUTE }];
+}
+
 /** Refusals are steps that are held: the plan names them, nothing ever does them. */
 function heldStep(op: Op, scope: Scope, node: string): readonly Step[] {
   if (needsStop(op)) return [held(`change ${'option' in op ? op.option : 'slot' in op ? op.slot : 'it'}`, { code: 'RESTART_POLICY', reason: 'Proxmox changes it only while the guest is stopped', approvable: false }, scope, node)];
@@ -259,6 +263,7 @@ function held(title: string, hold: Hold, scope: Scope, node: string): Step {
 
 function noteOf(op: Op): readonly string[] {
   if (op.op === 'waits') return [`${op.options.join(', ')}: in force after a restart, which policy.restart does not allow now`];
+  if (op.op === 'after-move') return [`${op.slot}: its options wait for a restart and follow in the next plan, once it has moved`];
   if (op.op === 'detach' && !op.destroy && op.bytes !== undefined) return [`volume ${op.volume} (${printSize(op.bytes)}) is kept as an unused disk`];
   if (op.op === 'attach' && op.note && !op.full) return [op.note];
   if (op.op === 'set' && op.rootOnly) return [`${op.option}: ${op.rootOnly}`];
