@@ -39,7 +39,7 @@ export function parseFacts(version: string, observedAt: number, answers: Answers
     storages: resources.filter((row) => row.type === 'storage').map(parseStorage).sort((a, b) => compareText(a.storage + '@' + a.node, b.storage + '@' + b.node)),
     storageDefs: byName(rows(answers, BULK.storage), 'storage'),
     pools: parsePools(rows(answers, BULK.pools), resources),
-    haResources: new Map(rows(answers, BULK.haResources).map((row) => parseHaResource(row, haStatus)).map((resource) => [resource.sid, resource])),
+    haResources: parseHaResources(rows(answers, BULK.haResources), haStatus),
     haGroups: byName(rows(answers, BULK.haGroups), 'group'),
     haRules: byName(rows(answers, BULK.haRules), 'rule'),
     backupJobs: byName(rows(answers, BULK.backup), 'id'),
@@ -139,18 +139,22 @@ function parseStorage(row: JsonObject): StorageFact {
 }
 
 function parsePools(pools: readonly JsonObject[], resources: readonly JsonObject[]): ReadonlyMap<string, PoolFact> {
-  const guests = resources.filter(isGuestRow);
+  const members = new Map<string, number[]>(pools.map((row) => [text(row.poolid) ?? '', []]));
+  for (const guest of resources.filter(isGuestRow)) members.get(text(guest.pool) ?? '')?.push(count(guest.vmid));
   return new Map(pools.map((row) => {
     const id = text(row.poolid) ?? '';
-    return [id, { id, comment: text(row.comment) ?? '', guests: guests.filter((guest) => guest.pool === id).map((guest) => count(guest.vmid)).sort((a, b) => a - b), storages: [] }];
+    return [id, { id, comment: text(row.comment) ?? '', guests: (members.get(id) ?? []).sort((a, b) => a - b), storages: [] }];
   }));
 }
 
-function parseHaResource(row: JsonObject, haStatus: readonly JsonObject[]): HaResourceFact {
-  const sid = text(row.sid) ?? '';
-  const service = haStatus.find((entry) => entry.type === 'service' && entry.sid === sid);
+function parseHaResources(resources: readonly JsonObject[], haStatus: readonly JsonObject[]): ReadonlyMap<string, HaResourceFact> {
+  const services = new Map(haStatus.filter((row) => row.type === 'service').map((row) => [text(row.sid) ?? '', row]));
+  return new Map(resources.map((row) => parseHaResource(row, services.get(text(row.sid) ?? ''))).map((resource) => [resource.sid, resource]));
+}
+
+function parseHaResource(row: JsonObject, service: JsonObject | undefined): HaResourceFact {
   return {
-    sid, state: text(row.state) ?? 'started', maxRestart: count(row.max_restart ?? 1), maxRelocate: count(row.max_relocate ?? 1),
+    sid: text(row.sid) ?? '', state: text(row.state) ?? 'started', maxRestart: count(row.max_restart ?? 1), maxRelocate: count(row.max_relocate ?? 1),
     failback: row.failback === undefined || Number(row.failback) === 1,
     ...(text(row.group) ? { group: text(row.group) } : {}), ...(text(row.comment) ? { comment: text(row.comment) } : {}),
     ...(text(service?.state) ? { crmState: text(service?.state) } : {}), ...(text(service?.node) ? { node: text(service?.node) } : {}),

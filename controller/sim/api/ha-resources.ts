@@ -11,9 +11,10 @@ import { changeHaFiles, deleteOptions, fileDigest, hasGroups, MIGRATED, optionsO
 export const resourceRoutes: Routes = {
   'GET /cluster/ha/resources': (call) => {
     const type = text(call, 'type');
-    return Object.keys(call.state.ha.resources).filter((sid) => type === undefined || sid.startsWith(`${type}:`)).map((sid) => shown(call, sid, 'with-errors'));
+    const digest = fileDigest(call.state.ha.resources);
+    return Object.keys(call.state.ha.resources).filter((sid) => type === undefined || sid.startsWith(`${type}:`)).map((sid) => shown(call, sid, 'with-errors', digest));
   },
-  'GET /cluster/ha/resources/{sid}': (call) => shown(call, parseSid(call.state, requiredText(call, 'sid')), 'plain'),
+  'GET /cluster/ha/resources/{sid}': (call) => shown(call, parseSid(call.state, requiredText(call, 'sid')), 'plain', fileDigest(call.state.ha.resources)),
   'POST /cluster/ha/resources': create,
   'PUT /cluster/ha/resources/{sid}': update,
   'DELETE /cluster/ha/resources/{sid}': remove,
@@ -32,13 +33,13 @@ export function parseSid(state: ClusterState, written: string): string {
   return sidOf(guest.type, guest.vmid);
 }
 
-function shown(call: Call, sid: string, errors: 'with-errors' | 'plain'): Json {
+function shown(call: Call, sid: string, errors: 'with-errors' | 'plain', digest: string): Json {
   const { ha } = call.state;
   const section = ha.resources[sid];
   if (!section) throw failure(`no such resource '${sid}'`);
   const { group, ...rest } = section;
   const groups: { readonly [key: string]: Json } = group !== undefined && hasGroups(call) ? { group, ...(errors === 'with-errors' && !ha.groups[String(group)] ? { errors: { group: `group '${group}' does not exist` } } : {}) } : {};
-  return { ...rest, ...groups, sid, type: sid.split(':')[0] ?? 'vm', digest: fileDigest(ha.resources) };
+  return { ...rest, ...groups, sid, type: sid.split(':')[0] ?? 'vm', digest };
 }
 
 function create(call: Call): undefined {

@@ -11,10 +11,11 @@ export const ruleRoutes: Routes = {
   'GET /cluster/ha/rules': (call) => {
     const type = text(call, 'type');
     const resource = text(call, 'resource');
+    const whole = wholeOf(call.state.ha);
     const wanted = ([, rule]: readonly [string, HaSection]) => (type === undefined || rule['type'] === type) && (resource === undefined || splitList(rule['resources']).includes(resource));
-    return Object.entries(call.state.ha.rules).filter(wanted).map(([id]) => shown(call.state.ha, id));
+    return Object.entries(call.state.ha.rules).filter(wanted).map(([id]) => shown(call.state.ha, id, whole));
   },
-  'GET /cluster/ha/rules/{rule}': (call) => shown(call.state.ha, requiredText(call, 'rule')),
+  'GET /cluster/ha/rules/{rule}': (call) => shown(call.state.ha, requiredText(call, 'rule'), wholeOf(call.state.ha)),
   'POST /cluster/ha/rules': create,
   'PUT /cluster/ha/rules/{rule}': update,
   'DELETE /cluster/ha/rules/{rule}': (call) => {
@@ -23,11 +24,18 @@ export const ruleRoutes: Routes = {
   },
 };
 
-function shown(ha: HaState, id: string): Json {
+/** What each rule shows of all rules together. */
+interface Whole { readonly digest: string; readonly order: ReadonlyMap<string, number>; readonly errors: ReadonlyMap<string, readonly string[]> }
+
+function wholeOf(ha: HaState): Whole {
+  return { digest: fileDigest(ha.rules), order: new Map(Object.keys(ha.rules).map((id, at) => [id, at + 1])), errors: infeasible(ha) };
+}
+
+function shown(ha: HaState, id: string, whole: Whole): Json {
   const rule = ha.rules[id];
   if (!rule) throw failure(`no such ha rule '${id}'`);
-  const errors = infeasible(ha).get(id);
-  return { ...rule, ...encoded(rule), rule: id, order: Object.keys(ha.rules).indexOf(id) + 1, digest: fileDigest(ha.rules), ...(errors ? { errors: { resources: errors } } : {}) };
+  const errors = whole.errors.get(id);
+  return { ...rule, ...encoded(rule), rule: id, order: whole.order.get(id) ?? 0, digest: whole.digest, ...(errors ? { errors: { resources: errors } } : {}) };
 }
 
 /** Lists are written back sorted; a priority of 0 is not written. */
