@@ -14,14 +14,13 @@ import { runCli } from './cli/run.ts';
 import { terminalOf } from './cli/terminal.ts';
 import { loadApiTables, nearestTables, tableVersions } from './env/api-tables.ts';
 import { realClock } from './env/clock.ts';
-import { createLogger } from './env/log.ts';
 import { createMemoryStore } from './env/memory-store.ts';
 import { packageRoot } from './env/package-root.ts';
 import { createPveClient } from './env/pve-client.ts';
-import { createRealEnv } from './env/world.ts';
 import { createRegistry } from './kinds/index.ts';
 import { Failure, failure } from './model/finding.ts';
 import { isObject } from './model/json.ts';
+import type { Registry } from './model/kind.ts';
 import type { KindsFor } from './reconcile.ts';
 import type { StoryStep } from './sim/script.ts';
 
@@ -34,6 +33,8 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', (error
 // A rehearsal is the same whenever it is run.
 const REHEARSAL_START_MS = Date.UTC(2026, 0, 5, 8);
 
+const registries = new Map<string, Registry>();
+
 const terminal = terminalOf(process, process.env);
 const context: Context = { terminal, world: realWorld(), interruptible: interruptible(process, terminal, () => realClock.now()) };
 process.exitCode = await runCli(process.argv.slice(2), context, COMMANDS, (process.env['LATIDO_DEBUG'] ?? '') !== '');
@@ -44,6 +45,7 @@ function realWorld(): World {
     clock: realClock, version: about.version, reportTo: about.reportTo,
     tableVersions: tableVersions(), tables: loadApiTables, kindsFor, readText, writeText,
     async open(cluster, options) {
+      const { createLogger, createRealEnv } = await network();
       const log = createLogger({ clock: realClock, level: process.env['LATIDO_DEBUG'] ? 'debug' : 'warn' });
       const stateDir = options.stateDir ?? join(process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'latido', cluster.ref.name);
       const env = await createRealEnv(cluster.spec, { stateDir: resolve(stateDir), log, ...(options.environment ? { environment: options.environment } : {}) });
@@ -53,9 +55,18 @@ function realWorld(): World {
   };
 }
 
+/** Loaded when it is asked for: HTTP and the log take longer to load than all that `latido explain` needs. */
+async function network() {
+  const [{ createLogger }, { createRealEnv }] = await Promise.all([import('./env/log.ts'), import('./env/world.ts')]);
+  return { createLogger, createRealEnv };
+}
+
+/** One registry for a version: its schemas are compiled once. */
 function kindsFor(release: string): ReturnType<KindsFor> {
   const { tables, note } = nearestTables(release);
-  return { version: tables.version, kinds: createRegistry(tables), ...(note === undefined ? {} : { note }) };
+  const kinds = registries.get(tables.version) ?? createRegistry(tables);
+  registries.set(tables.version, kinds);
+  return { version: tables.version, kinds, ...(note === undefined ? {} : { note }) };
 }
 
 /** The simulator is loaded when it is asked for: a plan of a real cluster starts faster without it. */
@@ -90,6 +101,7 @@ async function demo({ virtual, speed }: { readonly virtual: boolean; readonly sp
   const tokenFile = join(folder, 'token');
   await writeFile(tokenFile, `${STAGE_TOKEN}\n`, { mode: 0o600 });
   const sim = stageSimulation({ tables: loadApiTables(tableVersions().at(-1) ?? ''), startMs: virtual ? DEMO_START_MS : realClock.now() });
+  const { createLogger, createRealEnv } = await network();
   const log = createLogger({ clock: realClock, level: 'error' });
   const served = virtual ? undefined : await serveStage(sim, speed);
   const endpoints = served?.endpoints.map((endpoint) => endpoint.url) ?? Object.keys(sim.state.nodes).map((node) => `https://${node}:8006`);
@@ -147,7 +159,7 @@ async function simulate(options: SimulateOptions): Promise<Simulated> {
   const story = play(sim, told.steps);
   const clock = jumpingClock(sim.clock, story);
   const random = () => sim.random();
-  const log = createLogger({ clock, level: 'silent' });
+  const log = (await network()).createLogger({ clock, level: 'silent' });
   const pve = createPveClient({ endpoints: options.shape.nodes.map(({ name }) => `https://${name}:8006`), credentials: { token: `${LAB_TOKEN.id}=${LAB_TOKEN.secret}` }, transport: sim.transport(), clock, random });
   return { env: { pve, clock, random, log, store: createMemoryStore() }, trouble: told.text, run: (work) => sim.clock.run(work), log: () => sim.log.lines() };
 }
