@@ -77,6 +77,9 @@ export interface LabShape {
   readonly bridges: readonly string[];
   /** Installation media, appliances, images and backups that manifests name: `local:iso/debian-12.iso`. */
   readonly media: readonly string[];
+  /** What storages of these types are made on: `pve/data`, `tank`. */
+  readonly thinPools?: readonly string[];
+  readonly zpools?: readonly string[];
 }
 
 export interface LabOptions {

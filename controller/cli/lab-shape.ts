@@ -23,7 +23,15 @@ export function shapeOf(parsed: Parsed, nodes: number): LabShape {
     name: cluster?.name ?? 'lab', qdevice: cluster?.spec['qdevice'] === true, nodes: named,
     storages: [...storages].sort(compareText).map((id) => ({ id, shared: id !== 'local' && !id.startsWith('local-') })),
     bridges: [...new Set(['vmbr0', ...found.bridges])].sort(compareText), media: [...found.media].sort(compareText),
+    thinPools: pools(ofKind('Storage'), 'lvmthin', (config) => `${String(config['vgname'])}/${String(config['thinpool'])}`),
+    zpools: pools(ofKind('Storage'), 'zfspool', (config) => String(config['pool']).split('/')[0] ?? ''),
   };
+}
+
+/** A definition is refused when the nodes do not have what it is on. */
+function pools(storages: readonly Doc[], type: string, poolOf: (config: Doc['spec']) => string): readonly string[] {
+  const found = storages.flatMap(({ spec }) => (spec['type'] === type && isObject(spec['config']) ? [poolOf(spec['config'])] : []));
+  return [...new Set(found)].sort(compareText);
 }
 
 export function anyShape(nodes: number): LabShape {

@@ -63,17 +63,39 @@ function legend(plan: Plan, style: Style): readonly string[] {
 function allChanges(plan: Plan, style: Style): readonly string[] {
   let number = 0;
   const total = String(plan.changes.reduce((sum, change) => sum + (change.hold ? 0 : change.steps.filter((step) => !step.hold).length), 0)).length;
+  const groups = unseenTogether(plan.changes);
   return plan.changes.flatMap((change) => {
+    const group = groups.get(change);
+    if (group && group.length > 1) return group[0] === change ? ['', ...oneGroup(group, style)] : [];
     const numbered = new Map<string, string>();
     for (const step of change.steps) if (change.hold === undefined && step.hold === undefined) numbered.set(step.id, `${number += 1}.`.padStart(total + 1));
     return ['', ...oneChange(change, numbered, style)];
   });
 }
 
+/** Objects of which nothing is known but why they are held: said once for all that share the reason, as when a node is off. */
+function unseenTogether(changes: readonly PlannedChange[]): ReadonlyMap<PlannedChange, readonly PlannedChange[]> {
+  const byReason = new Map<string, PlannedChange[]>();
+  for (const change of changes) {
+    if (!change.hold || change.verb !== 'none' || change.fields.length + change.steps.length + change.notes.length > 0) continue;
+    const key = `${change.hold.code}\0${change.hold.reason}`;
+    const group = byReason.get(key);
+    if (group) group.push(change);
+    else byReason.set(key, [change]);
+  }
+  return new Map([...byReason.values()].flatMap((group) => group.map((change) => [change, group] as const)));
+}
+
+function oneGroup(group: readonly PlannedChange[], style: Style): readonly string[] {
+  const names = group.map((change) => `${refName(change)}${whereText(change) === '' ? '' : ` (${whereText(change)})`}`).join(', ');
+  const hold = group[0]?.hold;
+  return [`${paint(style, colorOf('!'), '!')} ${paint(style, 'bold', `${group.length} objects`)}`, ...(hold ? holdLines('    ', hold, style) : []), ...hanging('    ', names, style.width)];
+}
+
 function oneChange(change: PlannedChange, numbered: ReadonlyMap<string, string>, style: Style): readonly string[] {
   const symbol = symbolOf(change);
   const lines = [header(change, symbol, style), ...(change.hold ? holdLines('    ', change.hold, style) : []), ...fieldLines(change, style)];
-  if (change.requires.length > 0) lines.push(...hanging('    after ', change.requires.map((ref) => safe(refText(ref))).join(', '), style.width).map((line) => paint(style, 'dim', line)));
+  if (change.requires.length > 0 && change.verb !== 'none') lines.push(...hanging('    after ', change.requires.map((ref) => safe(refText(ref))).join(', '), style.width).map((line) => paint(style, 'dim', line)));
   lines.push(...stepLines(change, numbered, style));
   for (const note of change.notes) lines.push(...hanging('    note: ', safe(note), style.width));
   return lines;
@@ -122,7 +144,7 @@ function stepLines(change: PlannedChange, numbered: ReadonlyMap<string, string>,
     const number = numbered.get(step.id);
     const { word, color } = RISKS[step.risk];
     const lead = change.hold ? `    ${at === 0 ? 'would' : '     '} ` : `    ${number ?? '!'.padStart(gutter)} `;
-    const extra = [word, costText(step)].filter((part) => part !== '').join(step.risk === 'data-loss' ? ': ' : ' ');
+    const extra = [word, costText(step)].filter((part) => part !== '').join(step.risk === 'data-loss' || step.risk === 'restart' ? ': ' : ' ');
     const [first = '', ...more] = hanging(lead, safe(step.title) + (extra === '' ? '' : `  [${extra}]`), style.width);
     const lines = [first, ...more].map((line) => extra === '' ? line : line.replace(`[${extra}]`, `[${paint(style, color, extra)}]`));
     if (style.verbose === true) lines.push(...callLines(step, ' '.repeat(lead.length), style));

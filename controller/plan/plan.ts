@@ -1,6 +1,6 @@
 // In: desired state, one observation, the kinds, what we remember. Out: the ordered plan. Pure.
 // Reads as: pair and diff, put in order, ask each kind for its steps, hold what is unsafe, name the result.
-import type { Change, Memory } from '../model/change.ts';
+import type { Change, FieldChange, Memory } from '../model/change.ts';
 import { DEFAULT_MARK, policyOf } from '../model/desired.ts';
 import type { Desired } from '../model/desired.ts';
 import type { Facts } from '../model/facts.ts';
@@ -64,13 +64,14 @@ function planChanges(ordered: readonly Ordered[], kinds: Registry, context: Kind
   for (const { change, before } of ordered) {
     const hold = objectHold(change, context.facts, policy, spent);
     const asked = stepsOf(change, kinds, { ...context, facts });
+    const fields = fieldsOf(change, kinds, context, facts);
     const required = before.flatMap((ref) => done.get(refText(ref)) ?? []);
     const waiting = hold ?? waitsFor(required);
     const held = holdSteps(asked.steps, change, facts, policy, spent, waiting);
     if (!waiting) facts = useFacts(facts, asked.uses);
     done.set(refText(change.ref), {
       ref: change.ref, id: change.subject.id, verb: change.verb, requires: before, ...(hold ? { hold } : {}),
-      fields: [...change.fields, ...(asked.fields ?? [])], steps: link(change, held, required), notes: notesOf(change, asked),
+      fields: [...fields, ...(asked.fields ?? [])], steps: link(change, held, required), notes: notesOf(change, asked),
     });
   }
   return [...done.values()];
@@ -80,6 +81,12 @@ function stepsOf(change: Change, kinds: Registry, context: KindContext): Steps {
   if (change.verb === 'none' && change.observed.state !== 'present') return { steps: [] };
   const asked = kinds.get(change.ref.kind)?.steps(change, context) ?? { steps: [] };
   return change.verb === 'none' ? { steps: [], notes: asked.notes ?? [] } : asked;
+}
+
+/** Of the same facts as the steps: what earlier objects take may send a guest to another node. */
+function fieldsOf(change: Change, kinds: Registry, context: KindContext, facts: Facts): readonly FieldChange[] {
+  if (facts === context.facts || change.observed.state !== 'present' || (change.verb !== 'update' && change.verb !== 'adopt')) return change.fields;
+  return kinds.get(change.ref.kind)?.diff(change.subject, change.observed, { ...context, facts }) ?? change.fields;
 }
 
 /** What does not exist yet and is held keeps all waiting that needs it; what exists can be built on although some of its own changes are held. */

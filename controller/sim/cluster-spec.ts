@@ -12,6 +12,9 @@ export interface NodeSpec {
   readonly power?: 'on' | 'off';
   /** Hardware virtualisation; default true. */
   readonly kvm?: boolean;
+  /** LVM thin pools, `pve/data`, and ZFS pools, `tank`: storages of these types are refused without theirs. */
+  readonly thinPools?: readonly string[];
+  readonly zpools?: readonly string[];
 }
 export interface VolumeSpec { readonly name: string; readonly sizeBytes: number; readonly node?: string; readonly vmid?: number; readonly content?: string; readonly format?: string }
 export interface StorageSpec {
@@ -95,8 +98,13 @@ function nodeState(spec: NodeSpec, at: number, startMs: number): NodeState {
     name: spec.name, nodeId: at + 1, address: spec.address ?? `10.99.0.${11 + at}`,
     cores: spec.cores ?? 8, kvm: spec.kvm ?? true, memoryBytes: spec.memoryBytes ?? 32 * GIB,
     power: spec.power ?? 'on', network: 'up', bridges: [...(spec.bridges ?? ['vmbr0'])],
-    startedAtMs: startMs, nextPid: 1000, settings: {},
+    startedAtMs: startMs, nextPid: 1000,
+    settings: { ...named('lvmthin', spec.thinPools), ...named('zpools', spec.zpools) },
   };
+}
+
+function named(kind: string, pools: readonly string[] = []): NodeState['settings'] {
+  return pools.length === 0 ? {} : { [kind]: Object.fromEntries(pools.map((name) => [name, { name }])) };
 }
 
 function storageState(spec: StorageSpec, startMs: number): StorageState {

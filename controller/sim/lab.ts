@@ -16,6 +16,9 @@ export interface LabShape {
   readonly bridges: readonly string[];
   /** Volumes that are no guest's disks: `local:iso/debian-12.iso`; on every node where the storage is local. */
   readonly media: readonly string[];
+  /** What storages of these types are made on: `pve/data`, `tank`. */
+  readonly thinPools?: readonly string[];
+  readonly zpools?: readonly string[];
 }
 export interface LabPlan {
   readonly shape: LabShape;
@@ -84,7 +87,7 @@ const MEDIUM_BYTES = 400 * 2 ** 20;
 
 /** Guests are alike on purpose: what differs between them is what a test of size should not depend on. */
 export function labCluster(shape: LabShape, guests: number): ClusterSpec {
-  const nodes = shape.nodes.map((node) => ({ ...node, bridges: shape.bridges.length > 0 ? shape.bridges : ['vmbr0'], memoryBytes: 1024 * GIB, cores: 64 }));
+  const nodes = shape.nodes.map((node) => ({ ...node, bridges: shape.bridges.length > 0 ? shape.bridges : ['vmbr0'], memoryBytes: 1024 * GIB, cores: 64, thinPools: shape.thinPools ?? [], zpools: shape.zpools ?? [] }));
   const disk = shape.storages[0]?.id ?? 'local';
   return {
     clusterName: shape.name, qdevice: shape.qdevice, nodes,

@@ -12,7 +12,7 @@ const SIZES: Readonly<Record<string, string>> = { memory: 'memoryBytes', capacit
 
 const KEYS = {
   cluster: ['clusterName', 'pveVersion', 'qdevice', 'nodes', 'storages', 'guests', 'pools', 'options', 'disks', 'newGuests'],
-  nodes: ['name', 'address', 'memory', 'cores', 'bridges', 'power', 'kvm'],
+  nodes: ['name', 'address', 'memory', 'cores', 'bridges', 'power', 'kvm', 'thinPools', 'zpools'],
   storages: ['id', 'type', 'shared', 'nodes', 'capacity', 'content', 'options', 'volumes'],
   volumes: ['name', 'size', 'node', 'vmid', 'content', 'format'],
   guests: ['vmid', 'node', 'type', 'name', 'config', 'running', 'template', 'behaviour'],

@@ -71,3 +71,37 @@ spec: { vmid: 100, placement: { node: pve1 }, source: { backup: "local:backup/vz
 `);
   expect(plan.changes[0]?.steps[1]?.action).toMatchObject({ params: { memory: '512', cores: '1', name: 'web', tags: 'latido' } });
 });
+
+test('guests of a node that is emptied are spread over the others, and the plan shows where each goes', async () => {
+  const guest = (vmid: number) => ({ vmid, name: `app${vmid}`, node: 'pve1', running: true, config: { tags: 'latido', memory: '4096', scsi0: `shared:${vmid}/vm-${vmid}-disk-0.qcow2,size=1G` } });
+  const world = new World({ guests: [guest(100), guest(101)] });
+  const plan = await world.plan(`
+apiVersion: latido/v1
+kind: Node
+metadata: { name: pve1 }
+spec: { maintenance: true }
+${[100, 101].map((vmid) => `---
+apiVersion: latido/v1
+kind: VirtualMachine
+metadata: { name: app${vmid} }
+spec: { vmid: ${vmid}, power: running }
+`).join('')}`);
+  const moves = plan.changes.filter((change) => change.verb === 'update').map((change) => [change.fields[0]?.to, change.steps[0]?.node]);
+  expect(moves).toEqual([['pve2', 'pve2'], ['pve3', 'pve3']]);
+});
+
+test('a guest that may be only on the node in maintenance stays, and the plan says why', async () => {
+  const world = new World({ guests: [{ vmid: 100, name: 'app', node: 'pve1', running: true, config: { tags: 'latido' } }] });
+  const plan = await world.plan(`
+apiVersion: latido/v1
+kind: Node
+metadata: { name: pve1 }
+spec: { maintenance: true }
+---
+apiVersion: latido/v1
+kind: VirtualMachine
+metadata: { name: app }
+spec: { vmid: 100, placement: { node: pve1 } }
+`);
+  expect(plan.changes.at(-1)?.steps[0]?.hold?.reason).toBe('its placement allows pve1 only, which is in maintenance');
+});

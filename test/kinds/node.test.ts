@@ -13,8 +13,8 @@ describe('a node', () => {
   });
   test('with another address is warned of', () => expect(found(ask({ kind: 'Node', name: 'pve1', spec: { address: '10.0.0.9' } }).live)).toEqual(['warning NODE_UNKNOWN spec.address: the cluster has pve1 at 10.0.0.1, not at 10.0.0.9']));
   test('in maintenance tells how many guests are left', () => {
-    expect(ask({ kind: 'Node', name: 'pve1', spec: { maintenance: true }, facts: { guests: GUESTS } }).result.notes).toEqual(['drained: 2 guests left']);
-    expect(ask({ kind: 'Node', name: 'pve2', spec: { maintenance: true }, facts: { guests: GUESTS } }).result.notes).toEqual(['drained: 1 guest left']);
+    expect(ask({ kind: 'Node', name: 'pve1', spec: { maintenance: true }, facts: { guests: GUESTS } }).result.notes).toEqual(['being drained: 2 guests are still on it']);
+    expect(ask({ kind: 'Node', name: 'pve2', spec: { maintenance: true }, facts: { guests: GUESTS } }).result.notes).toEqual(['being drained: 1 guest is still on it']);
     expect(ask({ kind: 'Node', name: 'pve1', spec: { maintenance: true } }).result.notes).toEqual([]);
     expect(ask({ kind: 'Node', name: 'pve1', spec: {}, facts: { guests: GUESTS } }).result.notes).toEqual([]);
   });

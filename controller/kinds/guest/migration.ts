@@ -27,7 +27,7 @@ export function migrationOp(type: GuestType, object: DesiredObject<GuestSpec>, l
   const to = chooseNode(allowed, context.facts, (node) => node !== from && storagesReach(type, live, node, context.facts));
   if (to === undefined) {
     if (allowed.length === 0 && live.guest.status === 'stopped') return [];
-    return [{ op: 'stuck', path: 'placement', from, to: allowed.join(' or ') || 'another node', reason: whyNowhere(allowed, from, context.facts) }];
+    return [{ op: 'stuck', path: 'placement', from, to: allowed.join(' or ') || 'elsewhere', reason: whyNowhere(allowed, mayBeOn(object), from, context.facts) }];
   }
   return [{ op: 'migrate', from, to, through: live.ha && live.ha.state !== 'ignored' ? 'ha' : 'guest' }];
 }
@@ -45,14 +45,15 @@ function storagesReach(type: GuestType, live: GuestLive, node: string, facts: Fa
   return volumes(type, live).every(({ storage }) => facts.storages.some((row) => row.storage === storage && row.node === node && row.active));
 }
 
-function whyNowhere(allowed: readonly string[], from: string, facts: Facts): string {
+function whyNowhere(allowed: readonly string[], placement: readonly string[] | undefined, from: string, facts: Facts): string {
   const reasons = allowed.filter((name) => name !== from).map((name) => {
     const node = nodeFact(facts, name);
     if (!node) return `the cluster has no node ${name}`;
     if (!node.online) return `${name} is offline`;
     return node.maintenance ? `${name} is in maintenance` : `${name} lacks a storage that it needs`;
   });
-  return reasons.length > 0 ? `it cannot move: ${reasons.join(', ')}` : 'no other node may take it';
+  if (reasons.length > 0) return `it cannot move: ${reasons.join(', ')}`;
+  return placement === undefined ? 'no other node may take it' : `its placement allows ${placement.join(' and ')} only, which ${placement.length === 1 ? 'is' : 'are'} in maintenance`;
 }
 
 export interface Volume { readonly slot: string; readonly volume: string; readonly storage: string; readonly bytes: number; readonly cdrom: boolean }

@@ -4,7 +4,7 @@ import type { Change } from '../../model/change.ts';
 import { sidOf } from '../../model/facts.ts';
 import type { GuestFact, GuestType } from '../../model/facts.ts';
 import type { JsonObject } from '../../model/json.ts';
-import type { KindContext, Steps } from '../../model/kind.ts';
+import type { KindContext, Steps, Usage } from '../../model/kind.ts';
 import type { Action, Condition, Cost, Hold, Risk, Step } from '../../model/step.ts';
 import { gib } from '../../safety/conditions.ts';
 import type { ApiTables } from '../../pve/api-tables.ts';
@@ -41,7 +41,15 @@ export function updateSteps(tables: ApiTables, type: GuestType, change: Change<G
   const ops = guestOps(tables, type, change.subject, live, context);
   const scope = scopeOf(tables, type, live.guest, change.verb === 'adopt' ? undefined : context.mark);
   const notes = ops.flatMap((op) => noteOf(op));
-  return { steps: stepsOf(scope, ops, live, context, change.subject.desired?.spec, digest), notes };
+  const uses = movedTo(ops, live);
+  return { steps: stepsOf(scope, ops, live, context, change.subject.desired?.spec, digest), notes, ...(uses ? { uses } : {}) };
+}
+
+/** The next guest that moves is placed on what this one leaves. */
+function movedTo(ops: readonly Op[], live: GuestLive): Usage | undefined {
+  const move = ops.find((op) => op.op === 'migrate');
+  if (move?.op !== 'migrate') return undefined;
+  return { guests: { node: move.to }, ...(live.guest.status === 'stopped' ? {} : { memory: { node: move.to, bytes: live.guest.memMax } }) };
 }
 
 export function scopeOf(tables: ApiTables, type: GuestType, guest: Pick<GuestFact, 'vmid'>, mark: string | undefined): Scope {
@@ -252,7 +260,7 @@ function templateSteps(scope: Scope, node: string): readonly Step[] {
 function heldStep(op: Op, scope: Scope, node: string): readonly Step[] {
   if (needsStop(op)) return [held(`change ${'option' in op ? op.option : 'slot' in op ? op.slot : 'it'}`, { code: 'RESTART_POLICY', reason: 'Proxmox changes it only while the guest is stopped', approvable: false }, scope, node)];
   if (op.op === 'refused') return [held(`change ${op.path}`, { code: 'REFUSED', reason: op.reason, approvable: false }, scope, node)];
-  if (op.op === 'stuck') return [held(`move it to ${String(op.to)}`, { code: 'NODE_OFFLINE', reason: op.reason, approvable: false }, scope, node)];
+  if (op.op === 'stuck') return [held(`move it away from ${String(op.from)}`, { code: 'NODE_OFFLINE', reason: op.reason, approvable: false }, scope, node)];
   if (op.op === 'ha-error') return [held('bring it back', { code: 'HA_ERROR', reason: op.reason, approvable: false }, scope, node)];
   return [];
 }

@@ -71,5 +71,5 @@ function nodeLiveFindings(object: DesiredObject<NodeSpec>, { facts }: KindContex
 function drainNotes(object: DesiredObject<NodeSpec> | undefined, { facts }: KindContext): readonly string[] {
   if (object?.spec.maintenance !== true) return [];
   const left = [...facts.guests.values()].filter((guest) => guest.node === object.ref.name).length;
-  return left === 0 ? [] : [`drained: ${left} ${left === 1 ? 'guest' : 'guests'} left`];
+  return left === 0 ? [] : [`being drained: ${left} ${left === 1 ? 'guest is' : 'guests are'} still on it`];
 }
