@@ -79,12 +79,14 @@ function failed(name: string, error: unknown): Check {
 
 async function quorumChecks(env: Env, spec: ClusterSpec): Promise<readonly Check[]> {
   const rows = rowsOf(await env.pve.get('/cluster/status'));
+  // /cluster/status can say quorate for a minute after it was lost; the HA status asks corosync.
+  const asked = rowsOf(await env.pve.get('/cluster/ha/status/current')).find((row) => row['type'] === 'quorum');
   const members = rows.filter((row) => row['type'] === 'node');
   const quorate = rows.find((row) => row['type'] === 'cluster');
   const gone = members.filter((row) => row['online'] !== 1).map((row) => String(row['name'])).sort(compareText);
   const two = members.length === 2 ? await thirdVote(env, spec) : [];
   return [
-    quorate === undefined || quorate['quorate'] === 1
+    quorate === undefined || asked?.['quorate'] === 1
       ? { name: 'quorum', state: 'ok', fact: quorate === undefined ? 'a single node, without a cluster' : `quorate, ${members.length} nodes` }
       : { name: 'quorum', state: 'error', fact: 'the cluster is not quorate: nothing can be written', fix: 'bring back the nodes that are offline' },
     ...(gone.length > 0 ? [{ name: 'nodes', state: 'warning' as const, fact: `offline: ${gone.join(', ')}`, fix: 'what is on them is left alone until they are back' }] : []),
@@ -105,13 +107,14 @@ const NEEDED: readonly (readonly [string, string])[] = [
   ['VM.Allocate', 'create and delete guests'], ['VM.Clone', 'clone guests'], ['VM.Config.CDROM', 'change drives'], ['VM.Config.CPU', 'change processors'], ['VM.Config.Cloudinit', 'change cloud-init'],
   ['VM.Config.Disk', 'change disks'], ['VM.Config.HWType', 'change hardware'], ['VM.Config.Memory', 'change memory'], ['VM.Config.Network', 'change networks'], ['VM.Config.Options', 'change options'],
   ['VM.Migrate', 'migrate guests'], ['VM.PowerMgmt', 'start and stop guests'], ['Datastore.Allocate', 'define storages'], ['Datastore.AllocateSpace', 'create disks'],
-  ['Pool.Allocate', 'change pools'], ['Sys.Modify', 'change options of the datacenter'], ['Sys.Console', 'change HA'],
+  ['Pool.Allocate', 'change pools'], ['Sys.Modify', 'change options of the datacenter'], ['Sys.Console', 'change HA'], ['SDN.Use', 'connect guests to bridges'],
 ];
 
 async function privilegeChecks(env: Env): Promise<readonly Check[]> {
   const answer = await env.pve.get('/access/permissions', { query: { path: '/' } });
   const root = isObject(answer) && isObject(answer['/']) ? answer['/'] : {};
-  const missing = NEEDED.filter(([privilege]) => root[privilege] === undefined);
+  const release = textOf(await env.pve.get('/version'), 'version');
+  const missing = NEEDED.filter(([privilege]) => root[privilege] === undefined && !(privilege === 'SDN.Use' && release.startsWith('7.')));
   if (missing.length === 0) return [{ name: 'privileges', state: 'ok', fact: 'all that latido needs, on /' }];
   const cannotRead = missing.filter(([privilege]) => privilege.endsWith('.Audit'));
   return [{

@@ -32,9 +32,11 @@ const API_FIELDS: Readonly<Record<string, { readonly method: HttpMethod; readonl
   'VirtualMachine.config': { method: 'PUT', template: '/nodes/{node}/qemu/{vmid}/config' },
   'Container.config': { method: 'PUT', template: '/nodes/{node}/lxc/{vmid}/config' },
   'Cluster.options': { method: 'PUT', template: '/cluster/options' },
+  'Storage.config': { method: 'POST', template: '/storage' },
+  'BackupJob.config': { method: 'POST', template: '/cluster/backup' },
 };
 /** What a call takes and no manifest writes. */
-const NOT_OPTIONS = new Set(['node', 'vmid', 'digest', 'delete', 'revert', 'force', 'skiplock', 'background_delay', 'import-working-storage']);
+const NOT_OPTIONS = new Set(['storage', 'type', 'id', 'schedule', 'vmid', 'pool', 'all', 'exclude', 'enabled', 'comment', 'node', 'vmid', 'digest', 'delete', 'revert', 'force', 'skiplock', 'background_delay', 'import-working-storage']);
 
 /** @param path `KIND[.field…]`; `spec` after the kind may be written or left out. Throws Failure for what does not exist. */
 export function explainField(path: string, kinds: readonly KindSchema[], tables: ApiTables): FieldNote {
