@@ -1,5 +1,6 @@
 // The doors to the world, as types. The real ones live in env/, the simulated ones in sim/; nothing else implements
 // them, and only main.ts and tests choose. Everything that is time, randomness or I/O goes through one of these.
+import type { Finding } from './finding.ts';
 import type { Json, JsonObject } from './json.ts';
 
 export interface Clock {
@@ -79,6 +80,50 @@ export interface PveApi {
   /** True when the calls are made as root@pam with a ticket. */
   readonly asRoot?: boolean;
   readonly stats: { readonly calls: number; readonly bytes: number };
+}
+
+/** The manifests of one commit, as text: it can be kept on disk and parsed again. */
+export interface SourceCommit {
+  /** The whole commit id, or a digest of the files where there is no git: equal ids are equal files. */
+  readonly id: string;
+  /** What a person reads: `main@sha1:…`. */
+  readonly revision: string;
+  /** The cluster's own folder, sorted by path; empty when the commit no longer contains it. */
+  readonly files: readonly { readonly path: string; readonly text: string; readonly unreadable?: string }[];
+  /** What a person should hear of although the commit counts: rewritten history, an unsigned parent. */
+  readonly warnings?: readonly Finding[];
+}
+
+/** Where commits come from: a branch, a bare repository, a folder. */
+export interface CommitSource {
+  /** The newest commit now. Throws Failure when it cannot be had or must not be used (unreachable, bad signature, branch gone). */
+  latest(): Promise<SourceCommit>;
+  /** Calls `onChange` when it is worth looking again; it may call too often. Answers how to stop. */
+  watch(onChange: () => void): () => void;
+}
+
+/** The right to be the one writer of a cluster. None of them throws for a lease that somebody else has. */
+export interface Lease {
+  /** Takes it, or tells who has it. Asking again while it is held renews it. */
+  acquire(): Promise<{ readonly held: true } | { readonly held: false; readonly by: string }>;
+  /** False: it is lost, and nothing may be done any more before `acquire` has answered held. */
+  renew(): Promise<boolean>;
+  /** Lets another one have it at once. */
+  release(): Promise<void>;
+}
+
+/** What started us and watches us: systemd. Both resolve when told, and never throw. */
+export interface Supervisor {
+  /** `READY=1`, `STATUS=…`, `STOPPING=1`, `WATCHDOG=1`. */
+  tell(state: string): Promise<void>;
+  /** It expects a `WATCHDOG=1` at least this often. */
+  readonly watchdogMs?: number;
+}
+
+/** Requests of the command line on this machine; an answer is one JSON value. */
+export interface ControlDoor {
+  /** Answers how to stop listening; undefined when another one answers there already. */
+  listen(answer: (request: JsonObject) => Promise<JsonObject>): Promise<(() => Promise<void>) | undefined>;
 }
 
 /** The whole world. */
