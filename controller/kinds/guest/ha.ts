@@ -39,9 +39,11 @@ export function haOps(version: string, type: GuestType, subject: Subject<GuestSp
   }
   const have = current(live.ha);
   const changed = Object.entries(wanted).filter(([key, to]) => have[key] !== to);
-  if (changed.length === 0) return errorOps(type, live);
+  const leaves = Number(version) < RULES_SINCE && spec.ha.group === undefined && live.ha.group !== undefined && subject.memory?.fields.includes('ha.group') === true;
+  if (changed.length === 0 && !leaves) return errorOps(type, live);
   if (live.ha.crmState === 'error' && state !== 'disabled') return errorOps(type, live);
-  return [{ op: 'ha-update', params: Object.fromEntries(changed), fields: changed.map(([key, to]) => ({ path: `ha.${FIELD[key] ?? key}`, from: have[key], to })), state }];
+  const gone = leaves ? [{ path: 'ha.group', from: live.ha.group, to: undefined }] : [];
+  return [{ op: 'ha-update', params: { ...Object.fromEntries(changed), ...(leaves ? { delete: 'group' } : {}) }, fields: [...gone, ... changed.map(([key, to]) => ({ path: `ha.${FIELD[key] ?? key}`, from: have[key], to }))], state }];
 }
 
 const FIELD: Readonly<Record<string, string>> = { max_restart: 'maxRestart', max_relocate: 'maxRelocate' };

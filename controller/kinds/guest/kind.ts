@@ -48,7 +48,7 @@ export function guestKind(tables: ApiTables, type: GuestType): ResourceKind<Gues
     identity: (object) => (type === 'qemu' ? writtenUuid(object) : undefined),
     fields: (object) => [
       ...Object.keys(object.spec.config ?? {}).sort().map((option) => `config.${option}`),
-      ...(object.spec.ha ? ['ha'] : []), ...(object.spec.reclaim === 'delete' ? [RECLAIM_DELETE] : []),
+      ...(object.spec.ha ? ['ha'] : []), ...(object.spec.ha?.group !== undefined ? ['ha.group'] : []), ...(object.spec.reclaim === 'delete' ? [RECLAIM_DELETE] : []),
     ],
   };
 }

@@ -27,7 +27,7 @@ export type Op =
   | { readonly op: 'pool'; readonly from: string | undefined; readonly to: string }
   | { readonly op: 'migrate'; readonly from: string; readonly to: string; readonly through: 'guest' | 'ha' }
   | { readonly op: 'stuck'; readonly path: string; readonly from: Json; readonly to: Json; readonly reason: string }
-  | { readonly op: 'ha-create' | 'ha-update'; readonly params: Readonly<Record<string, string | number>>; readonly fields: readonly { readonly path: string; readonly from: Json | undefined; readonly to: Json }[]; readonly state: string }
+  | { readonly op: 'ha-create' | 'ha-update'; readonly params: Readonly<Record<string, string | number>>; readonly fields: readonly { readonly path: string; readonly from: Json | undefined; readonly to: Json | undefined }[]; readonly state: string }
   | { readonly op: 'ha-remove' }
   | { readonly op: 'ha-error'; readonly reason: string }
   | { readonly op: 'power'; readonly to: 'running' | 'stopped' }

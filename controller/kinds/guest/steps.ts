@@ -195,7 +195,7 @@ export function haSteps(scope: Scope, op: Op, node: string): readonly Step[] {
     const path = `/cluster/ha/resources/${sid}`;
     const stateChanges = 'state' in op.params;
     return [
-      { title: `change the HA resource (${Object.keys(op.params).sort().join(', ')})`, action: { via: 'pve', method: 'PUT', path, params: op.params }, guards, risk: stateChanges && op.state !== 'started' ? 'downtime' : 'none', locks, timeoutMs: MINUTE },
+      { title: `change the HA resource (${op.fields.map((field) => field.path.replace(/^ha\./, '')).sort().join(', ')})`, action: { via: 'pve', method: 'PUT', path, params: op.params }, guards, risk: stateChanges && op.state !== 'started' ? 'downtime' : 'none', locks, timeoutMs: MINUTE },
       ...(stateChanges ? waitForHa(sid, op.state, scope.vmid) : []),
     ];
   }
