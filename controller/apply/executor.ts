@@ -22,6 +22,8 @@ export interface ApplyOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** Aborted: running steps end, no further one starts. */
   readonly signal?: AbortSignal;
+  /** Asked just before each effect: why nothing may be done any more (a lost lease), or nothing. The first reason ends the apply. */
+  readonly mayAct?: () => Promise<string | undefined>;
   /** Where the manifest says what Proxmox refuses: `net0` of this object. */
   readonly placeOf?: (ref: Ref, param: string) => Place | undefined;
 }
@@ -43,6 +45,8 @@ class Executor {
   private readonly looker;
   private readonly result = { done: [] as ApplyResult['done'][number][], failed: [] as ApplyResult['failed'][number][], notTried: [] as ApplyResult['notTried'][number][], unsettled: [] as ApplyResult['unsettled'][number][] };
   private bug: unknown;
+  /** Why no further step starts. */
+  private halted: string | undefined;
 
   constructor(private readonly plan: Plan, private readonly options: ApplyOptions) {
     this.looker = createLooker(options.env, options.version);
@@ -53,12 +57,12 @@ class Executor {
   async run(): Promise<ApplyResult> {
     for (;;) {
       if (this.bug !== undefined) throw this.bug;
-      if (!this.options.signal?.aborted) this.startAll();
+      if (!this.options.signal?.aborted && this.halted === undefined) this.startAll();
       if (this.running.size === 0) break;
       await Promise.race(this.running);
     }
-    const interrupted = this.options.signal?.aborted === true && this.waiting.length > 0;
-    for (const item of this.waiting) this.skip(item, interrupted ? 'interrupted before it' : 'an earlier step did not end well');
+    const interrupted = this.halted !== undefined || (this.options.signal?.aborted === true && this.waiting.length > 0);
+    for (const item of this.waiting) this.skip(item, this.halted ?? (interrupted ? 'interrupted before it' : 'an earlier step did not end well'));
     return { ...this.result, interrupted };
   }
 
@@ -97,9 +101,9 @@ class Executor {
   }
 
   private perform({ ref, step }: Item): Promise<StepEnd> {
-    const { env, journal, signal, placeOf } = this.options;
+    const { env, journal, signal, placeOf, mayAct } = this.options;
     const onProgress = (percent: number | undefined, text: string | undefined) => this.tell({ event: 'progress', at: env.clock.now(), ref, step, ...(percent === undefined ? {} : { percent }), ...(text === undefined ? {} : { text }) });
-    return runStep({ env, journal, looker: this.looker, digests: this.digests, plan: this.plan.fingerprint, onProgress, ...(signal ? { signal } : {}), ...(placeOf ? { placeOf } : {}) }, ref, step);
+    return runStep({ env, journal, looker: this.looker, digests: this.digests, plan: this.plan.fingerprint, onProgress, ...(signal ? { signal } : {}), ...(placeOf ? { placeOf } : {}), ...(mayAct ? { mayAct } : {}) }, ref, step);
   }
 
   private finish({ ref, step }: Item, end: StepEnd, durationMs: number): void {
@@ -108,6 +112,9 @@ class Executor {
       this.doneIds.add(step.id);
       this.result.done.push({ ref, step, durationMs });
       this.tell({ event: 'finished', at, ref, step, durationMs, ...(end.warning === undefined ? {} : { warning: end.warning }) });
+    } else if (end.end === 'stopped') {
+      this.halted ??= end.why;
+      this.skip({ ref, step }, end.why);
     } else if (end.end === 'failed') {
       this.result.failed.push({ ref, step, findings: end.findings });
       this.tell({ event: 'failed', at, ref, step, durationMs, findings: end.findings });

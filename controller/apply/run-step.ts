@@ -16,7 +16,12 @@ import { followTask, upidOf } from './task.ts';
 export type StepEnd =
   | { readonly end: 'done'; readonly warning?: string }
   | { readonly end: 'failed'; readonly findings: readonly Finding[] }
-  | { readonly end: 'unsettled'; readonly why: string };
+  | { readonly end: 'unsettled'; readonly why: string }
+  /** Nothing was done: we may not act any more. */
+  | { readonly end: 'stopped'; readonly why: string };
+
+/** How an effect ended that was begun. */
+type Acted = Exclude<StepEnd, { end: 'stopped' }>;
 
 export interface StepWorld {
   readonly env: Env;
@@ -27,6 +32,8 @@ export interface StepWorld {
   readonly plan: string;
   readonly onProgress: (percent: number | undefined, text: string | undefined) => void;
   readonly signal?: AbortSignal;
+  /** Why nothing may be done any more, or nothing. */
+  readonly mayAct?: () => Promise<string | undefined>;
   /** Where the manifest says what Proxmox refuses. */
   readonly placeOf?: (ref: Ref, param: string) => Place | undefined;
 }
@@ -48,6 +55,8 @@ async function act(world: StepWorld, ref: Ref, step: PlannedStep, action: Extrac
   const { env, journal } = world;
   const params = await withDigest(world, action);
   if ('finding' in params) return failed(ref, step, 'GUARD_UNMET', params.finding, 'nothing was done; plan again');
+  const stopped = await world.mayAct?.();
+  if (stopped !== undefined) return { end: 'stopped', why: stopped };
   await journal.write({ event: 'started', at: env.clock.now(), plan: world.plan, step: step.id, title: step.title, method: action.method, path: action.path, ...(action.node ? { node: action.node } : {}), ...vmidOf(step) });
   const end = await send(world, ref, step, action, params.params);
   world.looker.forget();
@@ -61,7 +70,7 @@ function vmidOf(step: PlannedStep): { readonly vmid?: number } {
   return lock === undefined ? {} : { vmid: Number(lock.slice('guest/'.length)) };
 }
 
-async function send(world: StepWorld, ref: Ref, step: PlannedStep, action: Extract<Action, { via: 'pve' }>, params: JsonObject): Promise<StepEnd> {
+async function send(world: StepWorld, ref: Ref, step: PlannedStep, action: Extract<Action, { via: 'pve' }>, params: JsonObject): Promise<Acted> {
   const { env, journal } = world;
   try {
     const data = await env.pve.write(action.method, action.path, params, action.node ? { node: action.node } : {});
@@ -77,7 +86,7 @@ async function send(world: StepWorld, ref: Ref, step: PlannedStep, action: Extra
   }
 }
 
-async function awaitTask(world: StepWorld, ref: Ref, step: PlannedStep, upid: string): Promise<StepEnd> {
+async function awaitTask(world: StepWorld, ref: Ref, step: PlannedStep, upid: string): Promise<Acted> {
   const end = await followTask(world.env, upid, world.env.clock.now() + step.timeoutMs, world.onProgress);
   switch (end.end) {
     case 'ok': return end.warning === undefined ? { end: 'done' } : { end: 'done', warning: end.warning };
@@ -141,7 +150,7 @@ function placed(world: StepWorld, ref: Ref, param: string): { readonly place?: P
   return place ? { place } : {};
 }
 
-function failed(ref: Ref, step: PlannedStep, code: Finding['code'], fact: string, fix?: string, log: readonly string[] = []): StepEnd {
+function failed(ref: Ref, step: PlannedStep, code: Finding['code'], fact: string, fix?: string, log: readonly string[] = []): Extract<StepEnd, { end: 'failed' }> {
   const text = log.length > 0 ? `${fact}\n${log.map((line) => `    ${line}`).join('\n')}` : fact;
   return { end: 'failed', findings: [{ code, severity: 'error', fact: text, ref, ...(fix ? { fix } : {}), ...(step.node ? { node: step.node } : {}) }] };
 }

@@ -1,6 +1,6 @@
 // In: a Desired whose every object fits its schema. Out: what contradicts itself across the whole cluster.
 // Must never ask the live cluster: `latido validate` works without one.
-import { policyOf } from '../model/desired.ts';
+import { DRIFT_ANNOTATION, DRIFT_POLICIES, policyOf } from '../model/desired.ts';
 import type { Desired, DesiredObject, Policy } from '../model/desired.ts';
 import type { Finding } from '../model/finding.ts';
 import { isObject } from '../model/json.ts';
@@ -8,7 +8,7 @@ import { GUEST_KINDS } from './duplicates.ts';
 
 export function clusterFindings(desired: Desired): readonly Finding[] {
   const policy = policyOf(desired.cluster.spec);
-  return [...windowFindings(desired, policy), ...vmidFindings(desired, policy), ...thirdVote(desired)];
+  return [...windowFindings(desired, policy), ...vmidFindings(desired, policy), ...driftFindings(desired), ...thirdVote(desired)];
 }
 
 function windowFindings({ cluster }: Desired, policy: Policy): readonly Finding[] {
@@ -33,6 +33,14 @@ function isTimeZone(name: string): boolean {
   } catch {
     return false;
   }
+}
+
+function driftFindings({ objects }: Desired): readonly Finding[] {
+  return objects.flatMap((object) => {
+    const written = object.annotations[DRIFT_ANNOTATION];
+    if (written === undefined || DRIFT_POLICIES.some((each) => each === written)) return [];
+    return [reporter(object)('/metadata/annotations', `the annotation ${DRIFT_ANNOTATION} is "${written}"`, `write ${DRIFT_POLICIES.join(', ')}`)];
+  });
 }
 
 function vmidFindings({ cluster, objects }: Desired, { vmids }: Policy): readonly Finding[] {

@@ -40,12 +40,18 @@ function indexByKind(desired: Desired): ReadonlyMap<string, readonly DesiredObje
 
 export interface Window { readonly days?: readonly ('mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun')[]; readonly start: string; readonly hours: number; readonly timezone?: string }
 
+export type DriftPolicy = 'enforce' | 'report' | 'ignore';
+export const DRIFT_POLICIES: readonly DriftPolicy[] = ['enforce', 'report', 'ignore'];
+export const DRIFT_ANNOTATION = 'latido/drift';
+
 export interface Policy {
   /** What may happen to guests that need a restart for a change: nothing, only within a window, at once. */
   readonly restart: 'never' | 'window' | 'now';
   readonly windows: readonly Window[];
   /** What left Git: kept, removed after an approval, removed. */
   readonly prune: 'never' | 'confirm' | 'auto';
+  /** What happens to an object that somebody changed by hand: put back, told of, left. Its annotation `latido/drift` says otherwise for one object. */
+  readonly drift: DriftPolicy;
   /** Objects that exist but were not made by us: taken over when VMID and name match, only after approval, never. */
   readonly adopt: 'matching' | 'confirm' | 'never';
   readonly limits: { readonly deletions: number; readonly restarts: number; readonly migrations: number };
@@ -67,11 +73,16 @@ export interface ClusterSpec {
 
 export const DEFAULT_MARK = 'latido';
 export const DEFAULT_POLICY: Policy = {
-  restart: 'never', windows: [], prune: 'confirm', adopt: 'matching',
+  restart: 'never', windows: [], prune: 'confirm', drift: 'enforce', adopt: 'matching',
   limits: { deletions: 2, restarts: 5, migrations: 10 }, vmids: { from: 100, to: 999_999_999 },
 };
 
 export function policyOf(cluster: ClusterSpec): Policy {
   const { limits, ...rest } = cluster.policy ?? {};
   return { ...DEFAULT_POLICY, ...rest, limits: { ...DEFAULT_POLICY.limits, ...limits } };
+}
+
+/** The object's own annotation, else the cluster's policy. */
+export function driftPolicyOf(object: DesiredObject, policy: Policy): DriftPolicy {
+  return DRIFT_POLICIES.find((each) => each === object.annotations[DRIFT_ANNOTATION]) ?? policy.drift;
 }

@@ -78,6 +78,11 @@ export const HOLD_CODES = {
   HA_ERROR: 'the HA manager has it in error state',
   ROOT_ONLY: 'only root@pam with a ticket may do it',
   REFERENCED: 'something else still uses it',
+  SUSPENDED: 'a person suspended it, or its kind, or all',
+  DRIFT_POLICY: 'somebody changed it by hand, and its drift is to be reported or ignored, not undone',
+  PING_PONG: 'something else keeps undoing what latido does to it',
+  STALLED: 'it failed in a way that trying again does not mend; it waits for another commit',
+  BACK_OFF: 'it failed and is tried again later',
 } as const;
 export type HoldCode = keyof typeof HOLD_CODES;
 

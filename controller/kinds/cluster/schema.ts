@@ -26,6 +26,7 @@ const POLICY: JsonObject = {
       },
     },
     prune: { enum: ['never', 'confirm', 'auto'], default: DEFAULT_POLICY.prune, description: 'What happens to an object of ours that left Git: kept, removed after an approval, or removed.' },
+    drift: { enum: ['enforce', 'report', 'ignore'], default: DEFAULT_POLICY.drift, description: 'What the daemon does with an object that somebody changed by hand while its manifest stayed the same: put it back, only tell of it, or leave it alone. The annotation `latido/drift` of an object says otherwise for that one.' },
     adopt: { enum: ['matching', 'confirm', 'never'], default: DEFAULT_POLICY.adopt, description: 'What happens when an object of a manifest exists already and latido did not make it: taken over, taken over after an approval, or left alone.' },
     limits: {
       type: 'object', additionalProperties: false, description: 'How much one round may do; the rest of the plan waits for an approval.',
