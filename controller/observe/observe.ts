@@ -58,10 +58,14 @@ export function subjectsOf(desired: Desired, kinds: Registry, facts: Facts, memo
     const kind = kinds.get(memory.ref.kind);
     if (kind) remembered.set(key(kind, memory.id), memory);
   }
+  const named = new Set<string>();
   const add = (kind: AnyKind, subject: Subject) => {
     if (taken.has(key(kind, subject.id))) return;
     taken.add(key(kind, subject.id));
-    subjects.push(subject);
+    // Two guests may have one name (a copy has that of its origin), and all that is known of a subject is kept by its ref.
+    const ref = named.has(refText(subject.ref)) ? { kind: subject.ref.kind, name: `${subject.ref.name} (${subject.id})` } : subject.ref;
+    named.add(refText(ref));
+    subjects.push({ ...subject, ref });
   };
   for (const object of desired.objects) {
     const kind = kinds.get(object.ref.kind);

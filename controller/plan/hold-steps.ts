@@ -11,11 +11,11 @@ import { notObservable, notOurs, notQuorate, pruneHold, reused } from '../safety
 /** What this plan has spent so far of the policy's limits. */
 export interface Spent { deletions: number; restarts: number; migrations: number }
 
-export function objectHold(change: Change, facts: Facts, policy: Policy, spent: Spent): Hold | undefined {
+export function objectHold(change: Change, facts: Facts, policy: Policy, spent: Spent, commit: { readonly namesAnything: boolean }): Hold | undefined {
   const blind = notObservable(change.observed);
   if (blind) return blind;
   if (change.verb === 'none') return undefined;
-  return notQuorate(facts) ?? reused(change) ?? notOurs(change, policy) ?? pruneHold(change, policy) ?? deletionLimit(change, policy, spent);
+  return notQuorate(facts) ?? reused(change) ?? notOurs(change, policy) ?? pruneHold(change, policy, commit) ?? deletionLimit(change, policy, spent);
 }
 
 function deletionLimit(change: Change, policy: Policy, spent: Spent): Hold | undefined {
@@ -34,10 +34,10 @@ export interface HeldStep { readonly step: Step; readonly hold?: Hold }
 export function holdSteps(steps: readonly Step[], change: Change, facts: Facts, policy: Policy, spent: Spent, waiting: Hold | undefined): readonly HeldStep[] {
   let blocked = waiting;
   return steps.map((step) => {
-    const own = step.hold ?? rootHold(step, facts) ?? restartHold(step, facts, policy, spent) ?? migrationHold(step, policy, spent);
+    const own = step.hold ?? rootHold(step, facts) ?? lossHold(step, change, policy, spent) ?? restartHold(step, facts, policy, spent) ?? migrationHold(step, policy, spent);
     const hold = own ?? blocked;
     // What only root may set stands alone; everything else that is held keeps the rest of the object waiting.
-    if (own && own.code !== 'ROOT_ONLY' && !blocked) blocked = { code: 'WAITS_FOR', reason: `an earlier step of ${refText(change.ref)} is held: ${step.title}`, approvable: own.approvable };
+    if (own && own.code !== 'ROOT_ONLY' && (!blocked || (blocked.approvable && !own.approvable))) blocked = { code: 'WAITS_FOR', reason: `an earlier step of ${refText(change.ref)} is held: ${step.title}`, approvable: own.approvable };
     return hold ? { step, hold } : { step };
   });
 }
@@ -45,6 +45,14 @@ export function holdSteps(steps: readonly Step[], change: Change, facts: Facts, 
 function rootHold(step: Step, facts: Facts): Hold | undefined {
   if (step.needsRoot === undefined || facts.asRoot) return undefined;
   return { code: 'ROOT_ONLY', reason: step.needsRoot, approvable: false };
+}
+
+/** A volume of an object that stays leaves Git as well: it is destroyed only as the policy lets whole objects be. */
+function lossHold(step: Step, change: Change, policy: Policy, spent: Spent): Hold | undefined {
+  if (step.risk !== 'data-loss' || change.verb === 'delete') return undefined;
+  if (policy.prune !== 'auto') return { code: 'PRUNE_POLICY', reason: `it destroys data, and policy.prune is ${policy.prune}`, approvable: policy.prune === 'confirm' };
+  spent.deletions += 1;
+  return spent.deletions > policy.limits.deletions ? limit('deletions', policy.limits.deletions) : undefined;
 }
 
 /** Restarts follow policy.restart: never, within a window, at once; and its limit. */
@@ -57,7 +65,12 @@ function restartHold(step: Step, facts: Facts, policy: Policy, spent: Spent): Ho
 }
 
 function migrationHold(step: Step, policy: Policy, spent: Spent): Hold | undefined {
-  if (step.risk !== 'migration') return undefined;
+  if (!isMigration(step)) return undefined;
   spent.migrations += 1;
   return spent.migrations > policy.limits.migrations ? limit('migrations', policy.limits.migrations) : undefined;
+}
+
+/** A running container moves with a restart, which is its risk; it is a migration all the same. */
+function isMigration({ risk, action }: Step): boolean {
+  return risk === 'migration' || (action.via === 'pve' && action.path.endsWith('/migrate'));
 }

@@ -26,6 +26,8 @@ export interface PlanInput {
   readonly observed: ReadonlyMap<string, Observed>;
   readonly kinds: Registry;
   readonly warnings: readonly Finding[];
+  /** What the caller knows that forbids work on an object now: it is suspended, its drift is only reported. */
+  readonly hold?: (change: Change) => Hold | undefined;
   /** The fingerprint that a person approved: lifts its approvable holds, when the plan is still that one. */
   readonly approved?: string;
 }
@@ -38,7 +40,7 @@ export function makePlan(input: PlanInput): Plan {
   const warnings = [...input.warnings, ...liveFindings(kinds, context)];
   const changes = changesOf(input.subjects, input.observed, kinds, context);
   const ordered = orderChanges(changes, kinds, desired);
-  const planned = planChanges(ordered, kinds, context);
+  const planned = planChanges(ordered, kinds, context, input.hold);
   const cluster = desired.cluster.ref.name;
   const fingerprint = fingerprintOf(cluster, desired.revision, planned);
   const lifted = input.approved === fingerprint ? planned.map(lift) : planned;
@@ -56,13 +58,14 @@ function liveFindings(kinds: Registry, context: KindContext): readonly Finding[]
   return findings;
 }
 
-function planChanges(ordered: readonly Ordered[], kinds: Registry, context: KindContext): readonly PlannedChange[] {
+function planChanges(ordered: readonly Ordered[], kinds: Registry, context: KindContext, forbidden: PlanInput['hold']): readonly PlannedChange[] {
   const policy = policyOf(context.desired.cluster.spec);
+  const commit = { namesAnything: context.desired.objects.some(({ ref }) => kinds.get(ref.kind)?.neverPruned !== true) };
   const spent: Spent = { deletions: 0, restarts: 0, migrations: 0 };
   const done = new Map<string, PlannedChange>();
   let facts = context.facts;
   for (const { change, before } of ordered) {
-    const hold = objectHold(change, context.facts, policy, spent);
+    const hold = forbidden?.(change) ?? objectHold(change, context.facts, policy, spent, commit);
     const asked = stepsOf(change, kinds, { ...context, facts });
     const fields = fieldsOf(change, kinds, context, facts);
     const required = before.flatMap((ref) => done.get(refText(ref)) ?? []);
@@ -99,15 +102,20 @@ function waitsFor(required: readonly PlannedChange[]): Hold | undefined {
 
 /** Steps of an object follow one another; its first follows the last step of each object that it requires. */
 function link(change: Change, held: ReturnType<typeof holdSteps>, required: readonly PlannedChange[]): readonly PlannedStep[] {
-  const lasts = required.flatMap((other) => other.steps.filter((step) => step.hold === undefined).slice(-1).map((step) => step.id));
-  let previous: readonly string[] = lasts;
+  let previous: readonly string[] = required.flatMap((other) => other.steps.reduce<readonly string[]>((last, step) => nextOf(last, step.id, step.hold), []));
   return held.map(({ step, hold }, index) => {
     const id = `${refText(change.ref)}#${index + 1}`;
     const { hold: _own, ...rest } = step;
     const planned: PlannedStep = { ...rest, id, after: previous, ...(hold ? { hold } : {}) };
-    if (!hold) previous = [id];
+    previous = nextOf(previous, id, hold);
     return planned;
   });
+}
+
+/** What a following step waits for. A step that an approval may lift is among them: while it is held the executor passes it by. */
+function nextOf(previous: readonly string[], id: string, hold: Hold | undefined): readonly string[] {
+  if (!hold) return [id];
+  return hold.approvable ? [...previous, id] : previous;
 }
 
 function notesOf(change: Change, asked: Steps): readonly string[] {
@@ -137,8 +145,13 @@ function memoriesOf(changes: readonly Change[], kinds: Registry): readonly Memor
   return changes.flatMap((change) => {
     const object = change.subject.desired;
     const kind = kinds.get(change.ref.kind);
-    if (!object || !kind) return change.verb === 'delete' && change.subject.memory ? [change.subject.memory] : [];
+    if (!object || !kind) return staysRemembered(change) && change.subject.memory ? [change.subject.memory] : [];
     const identity = change.identity ?? (change.observed.state === 'present' ? change.observed.identity : undefined);
     return [{ ref: change.ref, id: change.subject.id, fields: kind.fields(object), ...(identity ? { identity } : {}) }];
   });
+}
+
+/** What left Git is remembered until it is gone; what cannot be looked at now may still be there. */
+function staysRemembered({ verb, observed }: Change): boolean {
+  return verb === 'delete' || observed.state === 'busy' || observed.state === 'unknown';
 }

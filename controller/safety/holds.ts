@@ -24,9 +24,9 @@ export function notOurs(change: Change, policy: Policy): Hold | undefined {
     return { code: 'NOT_OWNED', reason: 'it does not carry our mark: latido did not make it', approvable: false };
   }
   if (change.verb !== 'adopt') return undefined;
+  if (policy.adopt === 'never') return { code: 'ADOPT_POLICY', reason: 'it exists and latido did not make it; policy.adopt is never', approvable: false };
   const name = change.fields.find((field) => field.path === 'config.name' || field.path === 'config.hostname');
   if (name) return { code: 'NOT_OWNED', reason: `${change.subject.id} is in use by '${String(name.from)}', which latido did not make`, approvable: true };
-  if (policy.adopt === 'never') return { code: 'ADOPT_POLICY', reason: 'it exists and latido did not make it; policy.adopt is never', approvable: false };
   if (policy.adopt === 'confirm') return { code: 'ADOPT_POLICY', reason: 'it exists and latido did not make it; taking it over needs an approval', approvable: true };
   return undefined;
 }
@@ -35,14 +35,20 @@ export function notOurs(change: Change, policy: Policy): Hold | undefined {
 export function reused(change: Change): Hold | undefined {
   const remembered = change.subject.memory?.identity;
   const live = change.observed.state === 'present' ? change.observed.identity : undefined;
-  if (remembered === undefined || live === undefined || remembered === live || change.identity === live) return undefined;
+  if (remembered === undefined) return undefined;
+  if (live === undefined) return change.verb === 'delete' ? { code: 'NOT_OWNED', reason: `nobody can tell whether ${change.subject.id} is the object that latido made (${remembered}): it has no uuid`, approvable: false } : undefined;
+  if (remembered === live || change.identity === live) return undefined;
   return { code: 'NOT_OWNED', reason: `${change.subject.id} is no longer the object that latido made (${live}, not ${remembered})`, approvable: false };
 }
 
 /** What left Git is removed only as the policy says. */
-export function pruneHold(change: Change, policy: Policy): Hold | undefined {
+export function pruneHold(change: Change, policy: Policy, commit: { readonly namesAnything: boolean }): Hold | undefined {
   if (change.verb !== 'delete') return undefined;
+  const ask = (reason: string): Hold => ({ code: 'PRUNE_POLICY', reason, approvable: true });
   if (policy.prune === 'never') return { code: 'PRUNE_POLICY', reason: 'no manifest names it any more; policy.prune is never', approvable: false };
-  if (policy.prune === 'confirm') return { code: 'PRUNE_POLICY', reason: 'no manifest names it any more; removing it needs an approval', approvable: true };
+  if (policy.prune === 'confirm') return ask('no manifest names it any more; removing it needs an approval');
+  if (!commit.namesAnything) return ask('the commit names nothing but the cluster: removing all needs an approval');
+  // Clones and restored backups carry the tags of their origin.
+  if (!change.subject.memory) return ask('it carries our mark, and nothing remembers that latido made it: it may be a copy, so removing it needs an approval');
   return undefined;
 }

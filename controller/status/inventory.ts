@@ -39,17 +39,29 @@ export async function writeInventory(store: Store, memories: readonly Memory[]):
 
 /** Objects whose steps all ended well are remembered as planned; others keep what was known too, because some fields may be set. */
 export function nextMemories(before: readonly Memory[], plan: Plan, result: ApplyResult | undefined): readonly Memory[] {
+  const changes = new Map(plan.changes.map((change) => [keyOf(change), change]));
   const incomplete = new Set((result ? [...result.failed, ...result.notTried, ...result.unsettled] : []).map((entry) => refText(entry.ref)));
-  const held = new Set(plan.changes.filter((change) => change.hold || change.steps.some((step) => step.hold)).map((change) => refText(change.ref)));
-  const deleted = new Set(plan.changes.filter((change) => change.verb === 'delete').map((change) => refText(change.ref)));
-  const known = new Map(before.map((memory) => [refText(memory.ref), memory]));
+  const known = new Map(before.map((memory) => [keyOf(memory), memory]));
   return plan.memories.flatMap((memory) => {
-    const key = refText(memory.ref);
-    const unfinished = incomplete.has(key) || held.has(key);
-    if (deleted.has(key) && !unfinished) return [];
-    const old = known.get(key);
-    const fields = unfinished && old ? [...new Set([...memory.fields, ...old.fields])] : memory.fields;
-    const identity = unfinished ? old?.identity ?? memory.identity : memory.identity ?? old?.identity;
-    return [{ ...memory, fields, ...(identity ? { identity } : {}) }];
+    const change = changes.get(keyOf(memory));
+    const unfinished = change !== undefined && (incomplete.has(refText(change.ref)) || change.hold !== undefined || change.steps.some((step) => step.hold));
+    if (change?.verb === 'delete' && !unfinished) return [];
+    const old = known.get(keyOf(memory));
+    const fields = unfinished && old ? [...new Set([...memory.fields, ...old.fields.filter(isPath)])] : memory.fields;
+    // What was absent and is made anew is another object than the one that was remembered.
+    const remembered = change?.verb === 'create' ? undefined : old?.identity;
+    const identity = unfinished ? remembered ?? memory.identity : memory.identity ?? remembered;
+    const { identity: _planned, ...rest } = memory;
+    return [{ ...rest, fields, ...(identity ? { identity } : {}) }];
   });
+}
+
+/** By id: two objects may have one name, and an object may be renamed. */
+function keyOf({ ref, id }: { readonly ref: Memory['ref']; readonly id: string }): string {
+  return `${ref.kind}\0${id}`;
+}
+
+/** `reclaim=delete` is no field that was set in the cluster: it holds as the last manifest says. */
+function isPath(field: string): boolean {
+  return !field.includes('=');
 }
