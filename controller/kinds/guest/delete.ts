@@ -21,7 +21,7 @@ const DELETE_TIMEOUT = 30 * 60_000;
 
 export function deleteFields(type: GuestType, live: GuestLive, destroy: boolean): readonly FieldChange[] {
   const kept = volumes(type, live).filter((volume) => !volume.cdrom);
-  return kept.map((volume) => ({ path: `config.${volume.slot}`, from: named(volume), to: destroy ? undefined : 'kept', effect: 'live' as const, note: destroy ? 'the volume is destroyed' : 'the volume is kept' }));
+  return kept.map((volume) => ({ path: `config.${volume.slot}`, from: `${volume.volume}${volume.bytes > 0 ? `,size=${printSize(volume.bytes)}` : ''}`, to: destroy ? undefined : 'kept', effect: 'live' as const, ...(destroy ? { note: 'the volume is destroyed' } : {}) }));
 }
 
 export function deleteSteps(tables: ApiTables, type: GuestType, change: Change<GuestSpec, GuestLive>, context: KindContext): Steps {
