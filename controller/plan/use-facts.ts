@@ -1,4 +1,4 @@
-// In: facts and what a planned change will take. Out: facts as the next object should see them. Pure.
+// In: facts and what a planned change will take. Out: facts as the next object should see them; no I/O.
 import type { Facts } from '../model/facts.ts';
 import type { Usage } from '../model/kind.ts';
 
@@ -10,8 +10,16 @@ export function useFacts(facts: Facts, uses: Usage | undefined): Facts {
     guests: node.guests + (node.name === uses.guests?.node ? 1 : 0),
   }));
   const storages = uses.storage && uses.storage.length > 0 ? facts.storages.map((row) => ({ ...row, used: row.used + taken(row.storage, row.node, row.shared, uses) })) : facts.storages;
-  const vmid = uses.guests?.vmid;
-  return { ...facts, nodes, storages, ...(vmid === undefined || !uses.guests ? {} : { placed: new Map([...facts.placed ?? [], [vmid, uses.guests.node]]) }) };
+  const placed = placedWith(facts.placed, uses.guests);
+  return { ...facts, nodes, storages, ...(placed ? { placed } : {}) };
+}
+
+// One map is handed on and added to, because a copy for each guest would make plans of thousands slow; what was asked of
+// earlier facts was asked before.
+function placedWith(placed: Facts['placed'], guest: Usage['guests']): Facts['placed'] {
+  if (guest?.vmid === undefined) return placed;
+  const all = placed instanceof Map ? placed : new Map<number, string>();
+  return all.set(guest.vmid, guest.node);
 }
 
 function taken(storage: string, node: string, shared: boolean, uses: Usage): number {
