@@ -12,15 +12,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pve: ['model'],
   manifests: ['model'],
   status: ['model'],
+  sources: ['model', 'manifests'],
   kinds: ['model', 'pve', 'safety'],
   plan: ['model', 'safety'],
   observe: ['model'],
   apply: ['model', 'safety', 'observe'],
   'reconcile.ts': ['model', 'manifests', 'observe', 'plan', 'apply', 'status'],
-  cli: ['model', 'pve', 'kinds', 'manifests', 'reconcile.ts'],
+  cli: ['model', 'pve', 'kinds', 'manifests', 'sources', 'reconcile.ts'],
   env: ['model', 'pve', 'kinds'],
   sim: ['model', 'pve'],
-  'main.ts': ['model', 'pve', 'kinds', 'cli', 'env', 'sim', 'reconcile.ts', 'manifests'],
+  'main.ts': ['model', 'pve', 'kinds', 'sources', 'cli', 'env', 'sim', 'reconcile.ts', 'manifests'],
 };
 
 const PURE = ['model', 'pve', 'kinds', 'plan', 'safety'];

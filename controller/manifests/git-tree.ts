@@ -177,7 +177,8 @@ async function git(dir: string, args: readonly string[]): Promise<string> {
 
 function open(dir: string, input?: string): SimpleGit {
   try {
-    return simpleGit({ baseDir: dir, allowEnvironment: KEPT_ENVIRONMENT, timeout: { block: GIT_SILENT_MS }, ...(input === undefined ? {} : { input: () => input }) });
+    // Whoever may push can push a replacement for any object as well; a commit is read as it was signed and named.
+    return simpleGit({ baseDir: dir, config: ['core.useReplaceRefs=false'], allowEnvironment: KEPT_ENVIRONMENT, timeout: { block: GIT_SILENT_MS }, ...(input === undefined ? {} : { input: () => input }) });
   } catch (error) {
     throw gitFailure(error, `${dir} is not a folder that can be read`, 'name the folder of a git repository');
   }

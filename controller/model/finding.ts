@@ -36,6 +36,9 @@ export const FINDING_CODES = {
   STATE_UNUSABLE: 'the state folder cannot be used',
   STATE_LOCKED: 'another latido works on this cluster',
   SOURCE_UNREADABLE: 'the folder or commit could not be read',
+  SOURCE_UNREACHABLE: 'the repository could not be reached, or did not let us in',
+  SOURCE_REWRITTEN: 'the branch no longer contains the commit that was followed before',
+  SIGNATURE_INVALID: 'the commit is not signed by anybody who is allowed to',
   USAGE: 'the command line is wrong',
   SIMULATION_STUCK: 'the simulated world has nothing left to do but wait',
 } as const;
