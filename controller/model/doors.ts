@@ -112,6 +112,22 @@ export interface Lease {
   release(): Promise<void>;
 }
 
+/** What a file operation came to: its value, or the name of the errno (`EACCES`). */
+export type FileResult<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errno: string };
+
+/** `/etc/pve` as this node has it mounted. Paths are relative to it (`priv/lock/x`); none of these throws for what the file system refuses. */
+export interface ClusterFiles {
+  read(path: string): Promise<FileResult<string>>;
+  /** Names, sorted. */
+  list(path: string): Promise<FileResult<readonly string[]>>;
+  /** Seconds since the epoch, as the node that wrote last told it; the same on all nodes. */
+  mtime(path: string): Promise<FileResult<number>>;
+  mkdir(path: string): Promise<FileResult<void>>;
+  rmdir(path: string): Promise<FileResult<void>>;
+  /** Sets the modification time; 0 asks the cluster to release a stale lock, and always answers EACCES. */
+  utime(path: string, mtimeSeconds: number): Promise<FileResult<void>>;
+}
+
 /** What started us and watches us: systemd. Both resolve when told, and never throw. */
 export interface Supervisor {
   /** `READY=1`, `STATUS=…`, `STOPPING=1`, `WATCHDOG=1`. */
