@@ -13,13 +13,14 @@ import { Failure, failure } from './model/finding.ts';
 import type { Finding, Place } from './model/finding.ts';
 import { isObject } from './model/json.ts';
 import type { Registry } from './model/kind.ts';
+import { runnableSteps } from './model/plan.ts';
 import type { Plan } from './model/plan.ts';
 import { refText } from './model/ref.ts';
 import type { Ref } from './model/ref.ts';
 import type { ApplyResult, Progress } from './model/progress.ts';
 import { observe, observeFacts, requireSight } from './observe/observe.ts';
 import { makePlan } from './plan/plan.ts';
-import { nextMemories, readInventory, writeInventory } from './status/inventory.ts';
+import { memoriesBefore, nextMemories, readInventory, writeInventory } from './status/inventory.ts';
 import type { Inventory } from './status/inventory.ts';
 
 /** The kinds for a release of Proxmox (`9.2.11`), with the version of the API tables that they follow. */
@@ -57,6 +58,7 @@ export interface ApplyRoundOptions { readonly onProgress?: (progress: Progress) 
 /** Does the round's plan, exactly; the journal is durable before each effect. */
 export async function applyRound(env: Env, round: Round, options: ApplyRoundOptions = {}): Promise<ApplyResult> {
   const journal = await openJournal(env.store);
+  if (runnableSteps(round.plan).length > 0) await writeInventory(env.store, memoriesBefore(round.inventory.memories, round.plan));
   const result = await applyPlan(round.plan, { env, journal, version: round.version, placeOf: placesOf(round.desired), ...options });
   await writeInventory(env.store, nextMemories(round.inventory.memories, round.plan, result));
   return result;

@@ -127,20 +127,20 @@ export class Simulation {
     const host = new URL(endpoint).hostname;
     const node = Object.values(this.state.nodes).find((one) => one.name === host || one.address === host);
     if (!node) throw new ConnectionError('unreachable', false, `getaddrinfo ENOTFOUND ${host}`);
-    const off = new AbortController();
-    const stop = () => off.abort(signal?.reason);
+    let giveUp: (why: Error) => void = () => undefined;
+    const limit = new Promise<never>((_resolve, reject) => { giveUp = reject; });
+    const stop = () => giveUp(signal?.reason instanceof Error ? signal.reason : new ConnectionError('closed', true, 'aborted'));
+    const cancel = this.clock.after(timeoutMs, () => giveUp(new ConnectionError('timeout', true, `no answer from ${host} within ${timeoutMs} ms`)), { label: `answer of ${host}` });
+    if (signal?.aborted) stop();
     signal?.addEventListener('abort', stop, { once: true });
-    const limit = this.clock.sleep(timeoutMs, off.signal).then(() => 'timeout' as const, () => 'aborted' as const);
     const exchange = this.clock.sleep(this.timings.latencyMs).then(() => this.handle(node.name, request));
     try {
-      const first = await Promise.race([exchange, limit]);
-      if (first === 'timeout') throw new ConnectionError('timeout', true, `no answer from ${host} within ${timeoutMs} ms`);
-      if (first === 'aborted') throw signal?.reason instanceof Error ? signal.reason : new ConnectionError('closed', true, 'aborted');
-      return first;
+      return await Promise.race([exchange, limit]);
     } finally {
       exchange.catch(() => undefined);
+      limit.catch(() => undefined);
       signal?.removeEventListener('abort', stop);
-      off.abort(new Error('answered'));
+      cancel();
     }
   }
 }

@@ -56,6 +56,17 @@ export function nextMemories(before: readonly Memory[], plan: Plan, result: Appl
   });
 }
 
+/** Before the first effect: what the plan is about to set counts as set by us, or a kill would make it nobody's. Nothing is forgotten yet. */
+export function memoriesBefore(before: readonly Memory[], plan: Plan): readonly Memory[] {
+  const known = new Map(before.map((memory) => [keyOf(memory), memory]));
+  const planned = plan.memories.map((memory): Memory => {
+    const old = known.get(keyOf(memory));
+    return old ? { ...memory, fields: [...new Set([...memory.fields, ...old.fields.filter(isPath)])], ...(old.identity ? { identity: old.identity } : {}) } : memory;
+  });
+  const keys = new Set(planned.map(keyOf));
+  return [...planned, ...before.filter((memory) => !keys.has(keyOf(memory)))];
+}
+
 /** By id: two objects may have one name, and an object may be renamed. */
 function keyOf({ ref, id }: { readonly ref: Memory['ref']; readonly id: string }): string {
   return `${ref.kind}\0${id}`;

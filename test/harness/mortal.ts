@@ -1,0 +1,95 @@
+// A controller that can be killed: at one of its effects everything it does stops for ever, as with `kill -9`. What it
+// has sent goes on in the cluster; what it has not written down is lost.
+import type { Env, HttpRequest, Store, Transport } from '../../controller/model/doors.ts';
+import type { World } from './world.ts';
+
+/** Where in the sequence of its effects it dies: before one, after a write whose answer it never reads, in the middle of a line. */
+export interface KillPoint { readonly effect: number; readonly when: 'before' | 'after' | 'torn' }
+
+export interface Effect { readonly via: 'api' | 'append' | 'file'; readonly what: string }
+
+export class Mortal {
+  readonly env: Env;
+  readonly effects: Effect[] = [];
+  /** Resolves at its death. */
+  readonly died: Promise<'died'>;
+  #isDead = false;
+  #bury: (how: 'died') => void = () => undefined;
+
+  constructor(world: World, store: Store, private readonly point?: KillPoint) {
+    this.died = new Promise((resolve) => { this.#bury = resolve; });
+    const env = world.envOf(this.#transport(world.sim.transport()), this.#store(store));
+    const { clock } = env;
+    this.env = { ...env, clock: { now: () => clock.now(), sleep: (ms, signal) => clock.sleep(ms, signal).then(() => this.#ifAlive(undefined)) } };
+  }
+
+  get isDead(): boolean {
+    return this.#isDead;
+  }
+
+  #transport(through: Transport): Transport {
+    return {
+      send: async (endpoint, request, timeoutMs, signal) => {
+        if (this.#isDead) return never();
+        if (!isWrite(request)) return this.#ifAlive(await through.send(endpoint, request, timeoutMs, signal));
+        const number = this.#effect({ via: 'api', what: `${request.method} ${request.url}` });
+        if (this.#diesAt(number, 'before')) return never();
+        const response = await through.send(endpoint, request, timeoutMs, signal);
+        if (this.#diesAt(number, 'after')) return never();
+        return this.#ifAlive(response);
+      },
+      close: () => through.close(),
+    };
+  }
+
+  #store(through: Store): Store {
+    return {
+      read: async (name) => this.#ifAlive(await through.read(name)),
+      write: async (name, text) => {
+        if (this.#isDead || this.#diesAt(this.#effect({ via: 'file', what: name }), 'before')) return never();
+        return this.#ifAlive(await through.write(name, text));
+      },
+      append: async (name, line) => {
+        if (this.#isDead) return never();
+        const number = this.#effect({ via: 'append', what: line });
+        if (this.#diesAt(number, 'before')) return never();
+        if (this.#diesAt(number, 'torn')) {
+          const before = (await through.read(name)) ?? '';
+          await through.write(name, `${before}${line.slice(0, line.length / 2)}`);
+          return never();
+        }
+        return this.#ifAlive(await through.append(name, line));
+      },
+    };
+  }
+
+  #effect(effect: Effect): number {
+    return this.effects.push(effect) - 1;
+  }
+
+  #diesAt(effect: number, when: KillPoint['when']): boolean {
+    if (this.point?.effect !== effect || this.point.when !== when) return false;
+    this.#isDead = true;
+    this.#bury('died');
+    return true;
+  }
+
+  #ifAlive<T>(value: T): T | Promise<T> {
+    return this.#isDead ? never() : value;
+  }
+}
+
+function never<T>(): Promise<T> {
+  return new Promise(() => undefined);
+}
+
+function isWrite(request: HttpRequest): boolean {
+  return request.method !== 'GET' && !request.url.endsWith('/access/ticket');
+}
+
+/** Every point at which these effects can be interrupted. */
+export function killPoints(effects: readonly Effect[]): readonly KillPoint[] {
+  return effects.flatMap(({ via }, effect): readonly KillPoint[] => [
+    { effect, when: 'before' }, ...(via === 'api' ? [{ effect, when: 'after' } as const] : []), ...(via === 'append' ? [{ effect, when: 'torn' } as const] : []),
+  ]);
+}

@@ -1,0 +1,29 @@
+// The demo's own apply: killed just before and just after each of its effects, every one, and started again.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parseFiles } from '../../controller/manifests/parse.ts';
+import { DEMO_CLUSTER } from '../../controller/sim/demo-cluster.ts';
+import { killedAt, named, unharmed } from '../harness/kills.ts';
+import type { KillStory } from '../harness/kills.ts';
+import { World } from '../harness/world.ts';
+
+const FOLDER = new URL('../../clusters/unq-lab/', import.meta.url).pathname;
+/** Real time, for machines that do much else. */
+const PATIENCE_MS = 600_000;
+
+const demo: KillStory = {
+  world: () => new World(DEMO_CLUSTER),
+  commit: {
+    parsed: parseFiles(readdirSync(FOLDER).filter((name) => name.endsWith('.yaml')).sort().map((name) => ({ path: name, text: readFileSync(join(FOLDER, name), 'utf8') }))),
+    revision: 'main@sha1:0000000',
+  },
+};
+
+test('killed around each effect of the demo, it ends in the same cluster', async () => {
+  const { cluster, remembered, effects, points } = await unharmed(demo);
+  expect(Object.keys(cluster.guests)).toHaveLength(21);
+  expect(cluster.orphans).toEqual([]);
+  expect(effects.filter(({ via }) => via === 'api').length).toBeGreaterThanOrEqual(34);
+  for (const point of points) expect(await killedAt(demo, point), named(point, effects)).toEqual({ cluster, remembered });
+}, PATIENCE_MS);
