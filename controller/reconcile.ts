@@ -6,6 +6,7 @@ import { settle } from './apply/settle.ts';
 import type { Settled } from './apply/settle.ts';
 import type { Parsed } from './manifests/parse.ts';
 import { validate } from './manifests/validate.ts';
+import type { Change } from './model/change.ts';
 import { DEFAULT_MARK } from './model/desired.ts';
 import type { Desired } from './model/desired.ts';
 import type { Env } from './model/doors.ts';
@@ -17,6 +18,7 @@ import { runnableSteps } from './model/plan.ts';
 import type { Plan } from './model/plan.ts';
 import { refText } from './model/ref.ts';
 import type { Ref } from './model/ref.ts';
+import type { Hold } from './model/step.ts';
 import type { ApplyResult, Progress } from './model/progress.ts';
 import { observe, observeFacts, requireSight } from './observe/observe.ts';
 import { makePlan } from './plan/plan.ts';
@@ -27,6 +29,9 @@ import type { Inventory } from './status/inventory.ts';
 export type KindsFor = (release: string) => { readonly version: string; readonly kinds: Registry; readonly note?: string };
 
 export interface Commit { readonly parsed: Parsed; readonly revision: string }
+
+/** Why the caller wants nothing done on an object now. */
+export type HoldObject = (change: Change, desired: Desired) => Hold | undefined;
 
 export interface Round {
   readonly commit: Commit;
@@ -39,7 +44,7 @@ export interface Round {
 }
 
 /** Reads only. @throws Failure with every finding, when the commit is not valid or the cluster cannot be seen whole */
-export async function planRound(env: Env, commit: Commit, kindsFor: KindsFor, approved?: string): Promise<Round> {
+export async function planRound(env: Env, commit: Commit, kindsFor: KindsFor, approved?: string, hold?: HoldObject): Promise<Round> {
   const before = env.pve.stats.calls;
   const { version, kinds, note } = kindsFor(await releaseOf(env));
   const { desired, findings } = validate(commit.parsed, commit.revision, kinds);
@@ -49,11 +54,16 @@ export async function planRound(env: Env, commit: Commit, kindsFor: KindsFor, ap
   const inventory = await readInventory(env.store);
   const { subjects, observed } = await observe(env, desired, kinds, facts, inventory.memories, desired.cluster.spec.mark ?? DEFAULT_MARK);
   const warnings = [...findings, ...notes(note, inventory, desired)];
-  const plan = makePlan({ desired, facts, subjects, observed, kinds, warnings, ...(approved === undefined ? {} : { approved }) });
+  const plan = makePlan({ desired, facts, subjects, observed, kinds, warnings, ...(approved === undefined ? {} : { approved }), ...(hold === undefined ? {} : { hold: (change: Change) => hold(change, desired) }) });
   return { commit, desired, version, plan, inventory, calls: env.pve.stats.calls - before };
 }
 
-export interface ApplyRoundOptions { readonly onProgress?: (progress: Progress) => void; readonly signal?: AbortSignal }
+export interface ApplyRoundOptions {
+  readonly onProgress?: (progress: Progress) => void;
+  readonly signal?: AbortSignal;
+  /** See ApplyOptions. */
+  readonly mayAct?: () => Promise<string | undefined>;
+}
 
 /** Does the round's plan, exactly; the journal is durable before each effect. */
 export async function applyRound(env: Env, round: Round, options: ApplyRoundOptions = {}): Promise<ApplyResult> {

@@ -18,10 +18,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   observe: ['model'],
   apply: ['model', 'safety', 'observe'],
   'reconcile.ts': ['model', 'manifests', 'observe', 'plan', 'apply', 'status'],
-  cli: ['model', 'pve', 'kinds', 'manifests', 'sources', 'reconcile.ts'],
+  daemon: ['model', 'manifests', 'observe', 'plan', 'apply', 'status', 'reconcile.ts'],
+  cli: ['model', 'pve', 'kinds', 'manifests', 'sources', 'reconcile.ts', 'daemon', 'status'],
   env: ['model', 'pve', 'kinds'],
   sim: ['model', 'pve'],
-  'main.ts': ['model', 'pve', 'kinds', 'sources', 'cli', 'env', 'sim', 'reconcile.ts', 'manifests'],
+  'main.ts': ['model', 'pve', 'kinds', 'sources', 'cli', 'env', 'sim', 'reconcile.ts', 'manifests', 'daemon'],
 };
 
 const PURE = ['model', 'pve', 'kinds', 'plan', 'safety'];
