@@ -77,7 +77,7 @@ async function lab(options: LabOptions): Promise<Lab> {
   const steps = options.script === undefined ? [] : await storyOf(options.script);
   const { play } = await import('./sim/script.ts');
   try {
-    return await startLab(options, {
+    return await startLab({ ...options, ...(options.live === undefined ? {} : { cluster: await liveCluster(options.live) }) }, {
       script: (sim) => void play(sim, steps),
       tables: loadApiTables((text === undefined ? undefined : savedVersion(text)) ?? options.pveVersion),
       now: () => realClock.now(),
@@ -154,14 +154,21 @@ async function simulate(options: SimulateOptions): Promise<Simulated> {
   const [{ Simulation }, { play, jumpingClock }, { labCluster }, { troubleOf }, { LAB_TOKEN }] = await Promise.all([
     import('./sim/simulation.ts'), import('./sim/script.ts'), import('./sim/lab.ts'), import('./sim/trouble.ts'), import('./sim/cluster-spec.ts'),
   ]);
-  const sim = new Simulation({ seed: options.seed, tables: nearestTables(options.pveVersion).tables, startMs: REHEARSAL_START_MS, cluster: labCluster(options.shape, 0) });
-  const told = options.script === undefined ? troubleOf(options.trouble, options.seed, options.shape.nodes.map(({ name }) => name)) : { text: options.script, steps: await storyOf(options.script) };
+  const cluster = options.live === undefined ? labCluster(options.shape, 0) : await liveCluster(options.live);
+  const sim = new Simulation({ seed: options.seed, tables: nearestTables(options.pveVersion).tables, startMs: REHEARSAL_START_MS, cluster });
+  const nodes = Object.keys(sim.state.nodes);
+  const told = options.script === undefined ? troubleOf(options.trouble, options.seed, nodes) : { text: options.script, steps: await storyOf(options.script) };
   const story = play(sim, told.steps);
   const clock = jumpingClock(sim.clock, story);
   const random = () => sim.random();
   const log = (await network()).createLogger({ clock, level: 'silent' });
-  const pve = createPveClient({ endpoints: options.shape.nodes.map(({ name }) => `https://${name}:8006`), credentials: { token: `${LAB_TOKEN.id}=${LAB_TOKEN.secret}` }, transport: sim.transport(), clock, random });
+  const pve = createPveClient({ endpoints: nodes.map((name) => `https://${name}:8006`), credentials: { token: `${LAB_TOKEN.id}=${LAB_TOKEN.secret}` }, transport: sim.transport(), clock, random });
   return { env: { pve, clock, random, log, store: createMemoryStore() }, trouble: told.text, run: (work) => sim.clock.run(work), log: () => sim.log.lines() };
+}
+
+async function liveCluster(file: string) {
+  const { parseLive } = await import('./sim/live-file.ts');
+  return parseLive(await readText(file), file);
 }
 
 async function readText(file: string): Promise<string> {

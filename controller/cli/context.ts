@@ -55,7 +55,7 @@ export interface World {
 }
 
 export type Trouble = 'none' | 'network' | 'power';
-export interface SimulateOptions { readonly shape: LabShape; readonly pveVersion: string; readonly seed: number; readonly trouble: Trouble; /** A file with a story, instead of the trouble. */ readonly script?: string }
+export interface SimulateOptions { readonly shape: LabShape; readonly pveVersion: string; readonly seed: number; readonly trouble: Trouble; /** The file that describes the cluster to start from. */ readonly live?: string; /** A file with a story, instead of the trouble. */ readonly script?: string }
 
 /** A simulated cluster in virtual time, behind the doors of the real one. */
 export interface Simulated {
@@ -90,6 +90,8 @@ export interface LabOptions {
   readonly seed: number;
   /** So many alike, spread over the nodes. */
   readonly guests: number;
+  /** The file that describes the cluster to start from. */
+  readonly live?: string;
   readonly state?: string;
   readonly script?: string;
 }

@@ -11,6 +11,7 @@ export interface LabCommandOptions {
   readonly speed: number;
   readonly seed: number;
   readonly pve?: string;
+  readonly live?: string;
   readonly state?: string;
   readonly script?: string;
   readonly cluster?: string;
@@ -24,7 +25,7 @@ export async function labCommand(dir: string | undefined, options: LabCommandOpt
   const pveVersion = options.pve ?? (commit ? versionOf(commit, world) : world.tableVersions.at(-1) ?? '');
   const lab = await world.lab({
     shape, pveVersion, port: options.port, speed: options.speed, seed: options.seed, guests: options.guests,
-    ...(options.state === undefined ? {} : { state: options.state }), ...(options.script === undefined ? {} : { script: options.script }),
+    ...(options.live === undefined ? {} : { live: options.live }), ...(options.state === undefined ? {} : { state: options.state }), ...(options.script === undefined ? {} : { script: options.script }),
   });
   try {
     terminal.out(options.json ? `${jsonText(labJson(lab, shape.name, pveVersion))}\n` : labText(lab, shape.name, pveVersion, options.speed, terminal.style()));

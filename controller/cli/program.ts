@@ -11,7 +11,7 @@ export interface SourceOptions { readonly cluster?: string; readonly json?: bool
 export interface PlanOptions extends SourceOptions { readonly out?: string; readonly detailedExitcode?: boolean; readonly state?: string; readonly verbose?: boolean }
 export interface ApplyOptions extends SourceOptions { readonly plan?: string; readonly yes?: boolean; readonly approve?: string; readonly detailedExitcode?: boolean; readonly state?: string; readonly verbose?: boolean }
 export interface DoctorOptions extends SourceOptions { readonly state?: string }
-export interface RehearseOptions extends SourceOptions { readonly seed: number; readonly runs: number; readonly pve?: string; readonly script?: string }
+export interface RehearseOptions extends SourceOptions { readonly seed: number; readonly runs: number; readonly pve?: string; readonly live?: string; readonly script?: string }
 export interface DemoOptions { readonly once?: boolean; readonly fast?: boolean }
 
 /** One function per command; main.ts gives them their world. */
@@ -49,7 +49,7 @@ export function createProgram(context: Context, commands: Commands, done: (code:
   source(program.command('validate').argument('[DIR]', 'folder of the manifests', '.')).description('find every mistake in the manifests, with its place and what to do').action(run(commands.validate));
   program.command('explain').argument('[KIND.field]', 'for example VirtualMachine.config.net0').description('describe a kind or a field: type, default, limits').addOption(json()).option('--pve <version>', `options as this version of Proxmox VE has them: ${world.tableVersions.join(', ')}`).action(run(commands.explain));
   labOptions(program.command('lab').argument('[DIR]', 'manifests whose nodes and storages the lab gets')).description('serve a simulated cluster over HTTPS on this machine').action(run(commands.lab));
-  source(program.command('rehearse').argument('[DIR]', 'folder of the manifests', '.')).description('apply the manifests to a simulated cluster with failures, in virtual time').option('--seed <number>', 'of the first run; the same seed is the same run', whole(0), 1).option('--runs <number>', 'how many, each with the next seed', whole(1, 10_000), 1).option('--pve <version>', 'version of the simulated cluster').option('--script <file>', 'what the world does, and when, instead of trouble by seed').action(run(commands.rehearse));
+  source(program.command('rehearse').argument('[DIR]', 'folder of the manifests', '.')).description('apply the manifests to a simulated cluster with failures, in virtual time').option('--seed <number>', 'of the first run; the same seed is the same run', whole(0), 1).option('--runs <number>', 'how many, each with the next seed', whole(1, 10_000), 1).option('--pve <version>', 'version of the simulated cluster').option('--script <file>', 'what the world does, and when, instead of trouble by seed').option('--live <file>', LIVE_HELP).action(run(commands.rehearse));
   program.command('demo').description('see it work: two nodes, 21 guests, a plan, an apply, a migration, a drift, a lost node').option('--once', 'end after the tour').option('--fast', 'in virtual time').action(run(commands.demo));
 
   program.commandsGroup('With a cluster:');
@@ -64,6 +64,7 @@ export function createProgram(context: Context, commands: Commands, done: (code:
   return program;
 }
 
+const LIVE_HELP = 'start from the cluster that this file describes, instead of one made for the manifests';
 const STATE_HELP = 'folder of what latido remembers (default: below $XDG_STATE_HOME/latido, by cluster)';
 
 function json(): Option {
@@ -86,6 +87,7 @@ function labOptions(command: Command): Command {
     .option('--speed <factor>', 'virtual seconds per second', factor, 1)
     .option('--seed <number>', 'of the simulation', whole(0), 1)
     .option('--pve <version>', 'version of Proxmox VE')
+    .option('--live <file>', LIVE_HELP)
     .option('--state <file>', 'keep the cluster in this file between runs')
     .option('--script <file>', 'what the world does to the cluster, and when')
     .option('-c, --cluster <name>', 'which cluster, where the folder holds clusters/NAME for several')

@@ -36,12 +36,12 @@ export async function rehearseCommand(dir: string, options: RehearseOptions, con
   const shape = shapeOf(commit.parsed, 3);
   const pveVersion = options.pve ?? versionOf(commit, world);
   const style = terminal.style();
-  if (!options.json) terminal.out(`${hanging('', `Rehearsal of ${safe(shape.name)} ${atText(commit.revision)}, on an empty simulated cluster: Proxmox VE ${pveVersion}, ${shape.nodes.length} ${shape.nodes.length === 1 ? 'node' : 'nodes'}; every plan is approved.`, style.width).join('\n')}\n\n`);
+  if (!options.json) terminal.out(`${hanging('', `Rehearsal of ${safe(shape.name)} ${atText(commit.revision)}, on ${options.live === undefined ? `an empty simulated cluster: Proxmox VE ${pveVersion}, ${shape.nodes.length} ${shape.nodes.length === 1 ? 'node' : 'nodes'}` : `the cluster of ${safe(options.live)}: Proxmox VE ${pveVersion}`}; every plan is approved.`, style.width).join('\n')}\n\n`);
   const runs: Rehearsed[] = [];
   for (let at = 0; at < options.runs; at += 1) {
     for (const trouble of options.script === undefined ? TROUBLES : TROUBLES.slice(0, 1)) {
       const seed = options.seed + at;
-      const run = await rehearse(await world.simulate({ shape, pveVersion, seed, trouble, ...(options.script === undefined ? {} : { script: options.script }) }), commit, seed, context);
+      const run = await rehearse(await world.simulate({ shape, pveVersion, seed, trouble, ...(options.script === undefined ? {} : { script: options.script }), ...(options.live === undefined ? {} : { live: options.live }) }), commit, seed, context);
       runs.push(run);
       if (!options.json) terminal.out(runText(run, style));
     }
@@ -104,7 +104,7 @@ const REASONS_MAX = 8;
 
 function runText(run: Rehearsed, style: Style): string {
   const end = run.inSync ? paint(style, 'green', 'in sync') : paint(style, 'red', 'not in sync');
-  const figures = `${run.rounds} rounds, ${run.steps} steps, ${run.failed} failed, ${durationText(run.virtualMs)} of virtual time`;
+  const figures = `${run.rounds} ${run.rounds === 1 ? 'round' : 'rounds'}, ${run.steps} ${run.steps === 1 ? 'step' : 'steps'}, ${run.failed} failed, ${durationText(run.virtualMs)} of virtual time`;
   return [
     ...hanging('', `seed ${run.seed}, trouble: ${safe(run.trouble)}`, style.width),
     `  ${end} after ${figures}`,

@@ -22,6 +22,8 @@ export interface LabShape {
 }
 export interface LabPlan {
   readonly shape: LabShape;
+  /** The cluster to start from; absent: the least one that has the shape. */
+  readonly cluster?: ClusterSpec;
   readonly guests: number;
   readonly port: number;
   readonly speed: number;
@@ -48,7 +50,7 @@ export async function startLab(plan: LabPlan, world: LabWorld) {
   const text = await world.load();
   const saved = text === undefined ? undefined : parseSaved(text);
   const now = world.now();
-  const sim = new Simulation({ seed: plan.seed, tables: world.tables, startMs: now, cluster: saved ? {} : labCluster(plan.shape, plan.guests) });
+  const sim = new Simulation({ seed: plan.seed, tables: world.tables, startMs: now, cluster: saved ? {} : plan.cluster ?? labCluster(plan.shape, plan.guests) });
   if (saved) restore(sim, saved.state, now);
   world.script?.(sim);
   const certificate = saved?.certificate ?? await labCertificate(new Date(now));

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parseLive } from '../../controller/sim/live-file.ts';
 
@@ -17,4 +18,10 @@ test.each([
   ['no YAML', '{', 'is not YAML'],
 ])('%s is refused', (_, text, sentence) => {
   expect(() => parseLive(text, 'live.yaml')).toThrow(sentence);
+});
+
+test('the shape that the examples document is one that is read', () => {
+  const text = readFileSync(new URL('../../examples/README.md', import.meta.url), 'utf8');
+  const shape = /## live\.yaml[\s\S]*?```yaml\n([\s\S]*?)```/.exec(text)?.[1] ?? '';
+  expect(parseLive(shape, 'README.md').guests).toHaveLength(1);
 });
