@@ -35,10 +35,19 @@ const OTHER: Readonly<Record<string, Limit>> = {
 // Machine types before 7.1 and guests that are neither Linux nor Windows newer than 7 have the old USB controllers.
 const USB_LAST_OF_OLD_MACHINES = 4;
 
+interface Member { readonly family: string; readonly index: number }
+
+// The same few names are asked about for every guest, several times each. Names come from people, so that there is a maximum.
+const split = new Map<string, Member | undefined>();
+const SPLIT_MAX = 10_000;
+
 /** `net12` → net, 12; nothing when the name does not end in a plain number (`net01` is no name of Proxmox). */
-export function splitFamily(name: string): { readonly family: string; readonly index: number } | undefined {
+export function splitFamily(name: string): Member | undefined {
+  if (split.has(name)) return split.get(name);
   const found = /^(.*[a-z_-])(0|[1-9]\d{0,4})$/.exec(name);
-  return found ? { family: found[1] as string, index: Number(found[2]) } : undefined;
+  const member = found ? { family: found[1] as string, index: Number(found[2]) } : undefined;
+  if (split.size < SPLIT_MAX) split.set(name, member);
+  return member;
 }
 
 /** The last index of a family in the method with this path template; nothing when we know no limit. */

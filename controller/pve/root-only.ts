@@ -22,14 +22,18 @@ export function rootOnly(tables: ApiTables, guest: Guest, option: string, value:
 
 function rootOnlyOfQemu(tables: ApiTables, option: string, value: Json): string | undefined {
   const family = familyOf(option);
-  const keys = keysOf(tables, 'qemu', option, value);
-  if (isDisk('qemu', option)) return keys['volume']?.startsWith('/') ? 'Only root can pass arbitrary filesystem paths.' : undefined;
+  if (isDisk('qemu', option)) return keysOf(tables, 'qemu', option, value)['volume']?.startsWith('/') ? 'Only root can pass arbitrary filesystem paths.' : undefined;
   switch (family) {
     case 'serial': return value === 'socket' ? undefined : `only root can set '${option}' config for real devices`;
-    case 'usb': return keys['host'] !== undefined && keys['host'] !== 'spice' ? `only root can set '${option}' config for real devices` : undefined;
-    case 'hostpci':
-      if (keys['host'] !== undefined) return `only root can set '${option}' config for non-mapped devices`;
-      return keys['romfile'] === undefined ? undefined : "only root@pam can set 'romfile' option";
+    case 'usb': {
+      const { host } = keysOf(tables, 'qemu', option, value);
+      return host !== undefined && host !== 'spice' ? `only root can set '${option}' config for real devices` : undefined;
+    }
+    case 'hostpci': {
+      const { host, romfile } = keysOf(tables, 'qemu', option, value);
+      if (host !== undefined) return `only root can set '${option}' config for non-mapped devices`;
+      return romfile === undefined ? undefined : "only root@pam can set 'romfile' option";
+    }
     case 'rng': return isAtLeast(tables.version, '8.0') ? undefined : `only root can set '${option}' config`;
     case 'allow-ksm': return isAtLeast(tables.version, '9.1') ? undefined : `only root can set '${option}' config`;
     default: return GRANTABLE.has(family) || isCreationOnly(tables, option) ? undefined : `only root can set '${option}' config`;
@@ -44,8 +48,8 @@ function isCreationOnly(tables: ApiTables, option: string): boolean {
 }
 
 function rootOnlyOfLxc(tables: ApiTables, option: string, value: Json): string | undefined {
-  const keys = keysOf(tables, 'lxc', option, value);
   if (isDisk('lxc', option)) {
+    const keys = keysOf(tables, 'lxc', option, value);
     const isVolume = keys['volume'] === undefined || keys['storage'] !== undefined;
     return isVolume ? undefined : `mount point type ${keys['volume']?.startsWith('/dev/') ? 'device' : 'bind'} is only allowed for root@pam`;
   }
