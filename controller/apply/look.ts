@@ -5,6 +5,7 @@ import { ConnectionError, PveError } from '../model/doors.ts';
 import type { Env } from '../model/doors.ts';
 import type { GuestFact } from '../model/facts.ts';
 import { isObject } from '../model/json.ts';
+import type { JsonObject } from '../model/json.ts';
 import type { Condition } from '../model/step.ts';
 import { BULK, parseFacts } from '../observe/parse-facts.ts';
 import type { Now } from '../safety/conditions.ts';
@@ -30,7 +31,7 @@ export function createLooker(env: Env, version: string): Looker {
     forget: () => { last = undefined; },
     look: async (conditions) => {
       let now = await bulk();
-      for (const condition of conditions) if (condition.is === 'guest-identity') now = await identify(env, condition.vmid, now);
+      for (const vmid of new Set(conditions.flatMap((condition) => (OF_CONFIG.has(condition.is) && 'vmid' in condition ? [condition.vmid] : [])))) now = await readConfig(env, vmid, now);
       for (const vmid of new Set(conditions.flatMap((condition) => ('vmid' in condition && condition.is !== 'vmid-free' ? [condition.vmid] : [])))) now = await lookAt(env, vmid, now);
       return now;
     },
@@ -53,11 +54,19 @@ async function lookAt(env: Env, vmid: number, now: Now): Promise<Now> {
   return { ...now, guests: new Map([...now.guests, [vmid, fresh]]) };
 }
 
-async function identify(env: Env, vmid: number, now: Now): Promise<Now> {
+/** What only its configuration tells. */
+const OF_CONFIG: ReadonlySet<Condition['is']> = new Set(['guest-identity', 'slot-holds', 'guest-unchanged']);
+
+async function readConfig(env: Env, vmid: number, now: Now): Promise<Now> {
   const guest = now.guests.get(vmid);
   const answer = guest && await ask(env, `/nodes/${guest.node}/${guest.type}/${vmid}/config`, guest.node);
-  const uuid = answer?.ok && isObject(answer.data) ? /uuid=([0-9a-f-]{36})/i.exec(String(answer.data.smbios1 ?? ''))?.[1]?.toLowerCase() : undefined;
-  return uuid === undefined ? now : { ...now, identities: new Map([...(now.identities ?? []), [vmid, uuid]]) };
+  if (!answer?.ok || !isObject(answer.data)) return now;
+  const config = answer.data as JsonObject;
+  const uuid = /uuid=([0-9a-f-]{36})/i.exec(String(config.smbios1 ?? ''))?.[1]?.toLowerCase();
+  return {
+    ...now, configs: new Map([...(now.configs ?? []), [vmid, config]]),
+    ...(uuid === undefined ? {} : { identities: new Map([...(now.identities ?? []), [vmid, uuid]]) }),
+  };
 }
 
 async function ask(env: Env, path: string, node?: string): Promise<Answer> {

@@ -21,6 +21,8 @@ export interface Facts {
   readonly pools: ReadonlyMap<string, PoolFact>;
   /** HA resources by sid (`vm:110`, `ct:200`). */
   readonly haResources: ReadonlyMap<string, HaResourceFact>;
+  /** Resources that were taken out of HA and that the HA manager still acts on until its next round. */
+  readonly haLeaving?: ReadonlySet<string>;
   /** HA groups (up to 8) or rules (9), by name, as the API gives them. */
   readonly haGroups: ReadonlyMap<string, JsonObject>;
   readonly haRules: ReadonlyMap<string, JsonObject>;

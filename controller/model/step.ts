@@ -11,11 +11,16 @@ export type Condition =
   | { readonly is: 'guest-is'; readonly vmid: number; readonly type: GuestType; readonly node: string; readonly mark?: string }
   /** The very guest: its uuid is read from its configuration. For what cannot be undone. */
   | { readonly is: 'guest-identity'; readonly vmid: number; readonly identity: string }
+  /** The slot still holds that volume. For what destroys it. */
+  | { readonly is: 'slot-holds'; readonly vmid: number; readonly slot: string; readonly volume: string }
+  /** Its configuration is byte for byte the one that was planned on. For what cannot be undone. */
+  | { readonly is: 'guest-unchanged'; readonly vmid: number; readonly digest: string }
   | { readonly is: 'guest-status'; readonly vmid: number; readonly status: 'running' | 'stopped' }
   | { readonly is: 'guest-on'; readonly vmid: number; readonly nodes: readonly string[] }
   | { readonly is: 'guest-template'; readonly vmid: number }
   | { readonly is: 'vmid-free'; readonly vmid: number }
   | { readonly is: 'ha-state'; readonly sid: string; readonly states: readonly string[] }
+  /** It is no HA resource, and the HA manager has let go of it. */
   | { readonly is: 'ha-absent'; readonly sid: string }
   | { readonly is: 'storage-has'; readonly node: string; readonly storage: string; readonly bytes: number }
   | { readonly is: 'maintenance'; readonly node: string; readonly active: boolean };

@@ -29,6 +29,7 @@ export function parseFacts(version: string, observedAt: number, answers: Answers
   const status = rows(answers, BULK.status);
   const cluster = status.find((row) => row.type === 'cluster');
   const haStatus = rows(answers, BULK.haStatus);
+  const haResources = parseHaResources(rows(answers, BULK.haResources), haStatus);
   return {
     observedAt, version, asRoot,
     clusterName: text(cluster?.name) ?? text(status.find((row) => row.type === 'node')?.name) ?? '',
@@ -39,7 +40,8 @@ export function parseFacts(version: string, observedAt: number, answers: Answers
     storages: resources.filter((row) => row.type === 'storage').map(parseStorage).sort((a, b) => compareText(a.storage + '@' + a.node, b.storage + '@' + b.node)),
     storageDefs: byName(rows(answers, BULK.storage), 'storage'),
     pools: parsePools(rows(answers, BULK.pools), resources),
-    haResources: parseHaResources(rows(answers, BULK.haResources), haStatus),
+    haResources,
+    haLeaving: new Set(haStatus.flatMap((row) => (row.type === 'service' && typeof row.sid === 'string' && !haResources.has(row.sid) ? [row.sid] : []))),
     haGroups: byName(rows(answers, BULK.haGroups), 'group'),
     haRules: byName(rows(answers, BULK.haRules), 'rule'),
     backupJobs: byName(rows(answers, BULK.backup), 'id'),

@@ -1,27 +1,33 @@
 // In: a Condition and what is known now. Out: nothing when it holds, else the reason as a sentence. Pure.
 // Missing knowledge is unsafe: a fact that could not be read never lets a condition hold.
 import type { Facts, GuestFact, TaskFact } from '../model/facts.ts';
+import type { JsonObject } from '../model/json.ts';
 import type { Condition } from '../model/step.ts';
 
 /** Fresh knowledge about one moment; guests that were asked singly replace what the bulk call said. */
-export type Now = Pick<Facts, 'quorate' | 'nodes' | 'guests' | 'storages' | 'haResources' | 'tasks' | 'unread'> & {
+export type Now = Pick<Facts, 'quorate' | 'nodes' | 'guests' | 'storages' | 'haResources' | 'haLeaving' | 'tasks' | 'unread'> & {
   /** uuids of the guests that were asked for theirs. */
   readonly identities?: ReadonlyMap<number, string>;
+  /** Configurations of the guests that were asked for theirs. */
+  readonly configs?: ReadonlyMap<number, JsonObject>;
 };
 
 export function unmet(condition: Condition, now: Now): string | undefined {
   switch (condition.is) {
     case 'quorate': return now.quorate ? undefined : 'the cluster is not quorate';
     case 'node-online': return offline(condition.node, now);
-    case 'guest-idle': return busy(condition.vmid, now);
+    // A guest that is not there has nothing to do.
+    case 'guest-idle': return busy(condition.vmid, now) ?? unread('/cluster/resources', now);
     case 'guest-is': return notTheGuest(condition, now);
     case 'guest-identity': return another(condition.vmid, condition.identity, now);
+    case 'slot-holds': return otherVolume(condition, now);
+    case 'guest-unchanged': return changed(condition.vmid, condition.digest, now);
     case 'guest-status': return otherStatus(condition.vmid, condition.status, now);
     case 'guest-on': return elsewhere(condition.vmid, condition.nodes, now);
     case 'guest-template': return withGuest(condition.vmid, now, (guest) => (guest.template ? undefined : `guest ${condition.vmid} is not a template yet`));
     case 'vmid-free': return taken(condition.vmid, now);
     case 'ha-state': return otherHaState(condition.sid, condition.states, now);
-    case 'ha-absent': return now.haResources.has(condition.sid) ? `${condition.sid} is still an HA resource` : unread('/cluster/ha/resources', now);
+    case 'ha-absent': return stillInHa(condition.sid, now);
     case 'storage-has': return lacksRoom(condition, now);
     case 'maintenance': return wrongMaintenance(condition.node, condition.active, now);
     default: return unknownCondition(condition);
@@ -35,11 +41,11 @@ export function offline(name: string, now: Pick<Now, 'nodes'>): string | undefin
 }
 
 /** Proxmox's own tasks of a guest carry its VMID as id; a lock stands in its configuration. */
-export function busy(vmid: number, now: Pick<Now, 'guests' | 'tasks'>): string | undefined {
+export function busy(vmid: number, now: Pick<Now, 'guests' | 'tasks' | 'unread'>): string | undefined {
   const lock = now.guests.get(vmid)?.lock;
   if (lock) return `guest ${vmid} is locked (${lock})`;
   const task = now.tasks.find((running) => running.id === String(vmid) && !isConsole(running));
-  return task && `task ${task.type} of ${task.user} is running on guest ${vmid} (${task.upid})`;
+  return task ? `task ${task.type} of ${task.user} is running on guest ${vmid} (${task.upid})` : unread('/cluster/tasks', now);
 }
 
 /** A console window is a task as well, for hours, and changes nothing. */
@@ -67,6 +73,25 @@ function another(vmid: number, identity: string, now: Now): string | undefined {
   const live = now.identities?.get(vmid);
   if (live === undefined) return `guest ${vmid} did not tell its uuid`;
   return live === identity ? undefined : `guest ${vmid} is another one than was planned on (uuid ${live}, not ${identity})`;
+}
+
+function otherVolume({ vmid, slot, volume }: Extract<Condition, { is: 'slot-holds' }>, now: Now): string | undefined {
+  const config = now.configs?.get(vmid);
+  if (config === undefined) return `guest ${vmid} did not tell its configuration`;
+  const live = String(config[slot] ?? 'nothing');
+  return live.split(',').some((part) => part.replace(/^(?:file|volume)=/, '') === volume) ? undefined : `${slot} of guest ${vmid} holds ${live}, not ${volume}`;
+}
+
+function changed(vmid: number, digest: string, now: Now): string | undefined {
+  const live = now.configs?.get(vmid)?.digest;
+  if (live === undefined) return `guest ${vmid} did not tell its configuration`;
+  return live === digest ? undefined : `somebody changed the configuration of guest ${vmid} since the plan`;
+}
+
+function stillInHa(sid: string, now: Now): string | undefined {
+  if (now.haResources.has(sid)) return `${sid} is still an HA resource`;
+  if (now.haLeaving?.has(sid)) return `the HA manager has not let go of ${sid} yet`;
+  return unread('/cluster/ha/resources', now) ?? unread('/cluster/ha/status/current', now);
 }
 
 function otherStatus(vmid: number, status: string, now: Now): string | undefined {

@@ -34,7 +34,9 @@ describe.each(['7.4', '8.4', '9.2'] as const)('version %s', (version) => {
       'update Cluster/lab', '  set migration; remove description, keyboard', 'update Storage/isos', '  set content, disable; remove nodes, prune-backups',
       'update Pool/team', '  set comment', '  take out storage isos', 'update BackupJob/nightly', '  set enabled, mode, pool; remove all, compress, prune-backups',
     ]);
-    expect(await applied(world, yaml(cluster({})))).toEqual(['update Cluster/lab', '  remove migration', 'delete BackupJob/nightly', '  delete it', 'delete Pool/team', '  delete it', 'delete Storage/isos', '  delete its definition']);
+    // A commit that names nothing but the cluster removes nothing unasked.
+    const rest: Manifest = { kind: 'Pool', name: 'rest', spec: {} };
+    expect(await applied(world, yaml(cluster({}), rest))).toEqual(['update Cluster/lab', '  remove migration', 'create Pool/rest', '  create it', 'delete BackupJob/nightly', '  delete it', 'delete Pool/team', '  delete it', 'delete Storage/isos', '  delete its definition']);
     expect(Object.keys(world.sim.state.storages)).not.toContain('isos');
   });
 

@@ -141,5 +141,8 @@ function detachOps(tables: ApiTables, type: GuestType, slot: string, destroy: bo
   const disk = parseLiveDisk(String(text), type);
   if (slot === 'rootfs') return [{ op: 'refused', path: 'config.rootfs', from: String(text), to: undefined, reason: 'a container keeps its root file system' }];
   const { effect } = changeEffect(tables, type, slot, null, live, running);
-  return [{ op: 'detach', slot, volume: disk.file, bytes: disk.bytes, destroy: destroy && disk.storage !== undefined && !disk.cdrom, effect: effect === 'refused' ? 'restart' : effect }];
+  // A slot whose change waits for a restart holds one volume now and another then: Proxmox would destroy the first, and
+  // the manifest meant the second. A container's volumes only become unused ones.
+  const isOne = live.current[slot] !== undefined && parseLiveDisk(String(live.current[slot]), type).file === disk.file;
+  return [{ op: 'detach', slot, volume: disk.file, bytes: disk.bytes, destroy: destroy && type === 'qemu' && isOne && disk.storage !== undefined && !disk.cdrom, effect: effect === 'refused' ? 'restart' : effect }];
 }

@@ -12,7 +12,7 @@ import { diskOps } from './disk-ops.ts';
 import { isDiskSlot } from './disks.ts';
 import type { GuestLive } from './live.ts';
 import { changeEffect, CREATE_ONLY_OPTIONS, diffOption, requestValue, rootOnly } from './options.ts';
-import { haOps } from './ha.ts';
+import { desiredHaState, haOps } from './ha.ts';
 import { migrationOp } from './migration.ts';
 import type { GuestSpec } from './spec.ts';
 
@@ -32,7 +32,7 @@ export type Op =
   | { readonly op: 'ha-error'; readonly reason: string }
   | { readonly op: 'power'; readonly to: 'running' | 'stopped' }
   | { readonly op: 'restart'; readonly options: readonly string[] }
-  | { readonly op: 'waits'; readonly options: readonly string[] }
+  | { readonly op: 'waits'; readonly options: readonly string[]; readonly why?: string }
   /** Its options are written once it has moved: what waits for a restart names the volume, and would bring the old one back. */
   | { readonly op: 'after-move'; readonly slot: string }
   | { readonly op: 'template' };
@@ -153,8 +153,15 @@ function restartOps(subject: Subject<GuestSpec>, live: GuestLive, ops: readonly 
   const owned = new Set([...Object.keys(subject.desired?.spec.config ?? {}), ...(subject.memory?.fields ?? []).map((path) => path.replace(/^config\./, ''))]);
   const fresh = ops.flatMap((op) => ('effect' in op && op.effect === 'restart' ? ['option' in op ? op.option : op.slot] : []));
   const options = [...new Set([...live.pending.filter((option) => owned.has(option)), ...fresh])].sort();
-  if (options.length === 0) return [];
+  if (options.length === 0 || isStopping(subject, live)) return [];
+  if (ops.some((op) => op.op === 'ha-create' || op.op === 'ha-remove' || (op.op === 'ha-update' && 'state' in op.params))) return [{ op: 'waits', options, why: 'which waits for the HA manager to have its new state' }];
   return [mayRestart(context) ? { op: 'restart', options } : { op: 'waits', options }];
+}
+
+/** The HA manager stops it, or is about to: it starts with its new values when it is started again. */
+function isStopping({ desired }: Subject<GuestSpec>, live: GuestLive): boolean {
+  if (!desired?.spec.ha || !live.ha) return false;
+  return ['stopped', 'disabled'].includes(desiredHaState(desired.spec)) && live.ha.state !== 'ignored';
 }
 
 function mayRestart(context: KindContext): boolean {

@@ -141,8 +141,10 @@ function diskStep(scope: Scope, op: Op, node: string, live: GuestLive, digest: s
     }];
   }
   if (op.op === 'detach' && op.destroy && scope.type === 'qemu') {
-    const action: Action = { via: 'pve', method: 'PUT', path: `${base}/unlink`, params: { idlist: op.slot, force: 1 }, node };
-    return [{ title: `destroy ${op.slot}: volume ${op.volume}${op.bytes === undefined ? '' : ` (${printSize(op.bytes)})`}`, action, guards: scope.guards(node), risk: 'data-loss', locks: [`guest/${scope.vmid}`], node, timeoutMs: CONFIG_TIMEOUT }];
+    // Not `unlink`, which is the same without a digest: another volume may be in the slot by now.
+    const action: Action = { via: 'pve', method: 'POST', path: `${base}/config`, params: { delete: op.slot, force: 1 }, node, ...withDigest(`${base}/config`) };
+    const guards: readonly Condition[] = [...scope.guards(node), { is: 'slot-holds', vmid: scope.vmid, slot: op.slot, volume: op.volume }];
+    return [{ title: `destroy ${op.slot}: volume ${op.volume}${op.bytes === undefined ? '' : ` (${printSize(op.bytes)})`}`, action, guards, risk: 'data-loss', locks: [`guest/${scope.vmid}`], node, timeoutMs: CONFIG_TIMEOUT }];
   }
   return [];
 }
@@ -199,14 +201,18 @@ export function haSteps(scope: Scope, op: Op, node: string): readonly Step[] {
       ...(stateChanges ? waitForHa(sid, op.state, scope.vmid) : []),
     ];
   }
-  if (op.op === 'ha-remove') return [haRemoveStep(scope, node)];
+  if (op.op === 'ha-remove') return haRemoveSteps(scope, node);
   return [];
 }
 
-export function haRemoveStep(scope: Scope, node: string): Step {
+/** Until its next round the HA manager starts again what somebody stops, so that nothing follows before it has let go. */
+export function haRemoveSteps(scope: Scope, node: string): readonly Step[] {
   const sid = sidOf(scope.type, scope.vmid);
   const purge = scope.tables.method('DELETE', '/cluster/ha/resources/{sid}')?.params.has('purge') === true;
-  return { title: 'take it out of HA; it goes on running', action: { via: 'pve', method: 'DELETE', path: `/cluster/ha/resources/${sid}`, params: purge ? { purge: 1 } : {} }, guards: scope.guards(node), risk: 'none', locks: [`guest/${scope.vmid}`, 'file/ha'], timeoutMs: MINUTE };
+  return [
+    { title: 'take it out of HA; it goes on running', action: { via: 'pve', method: 'DELETE', path: `/cluster/ha/resources/${sid}`, params: purge ? { purge: 1 } : {} }, guards: scope.guards(node), risk: 'none', locks: [`guest/${scope.vmid}`, 'file/ha'], timeoutMs: MINUTE },
+    { title: 'wait until the HA manager has let go of it', action: { via: 'wait', until: { is: 'ha-absent', sid } }, guards: [], risk: 'none', locks: [`guest/${scope.vmid}`], timeoutMs: HA_TIMEOUT },
+  ];
 }
 
 const HA_SETTLED: Readonly<Record<string, readonly string[]>> = { started: ['started'], stopped: ['stopped'], disabled: ['stopped', 'disabled'], ignored: [] };
@@ -225,7 +231,7 @@ function powerSteps(scope: Scope, op: Op, live: GuestLive, node: string, spec: G
   if (op.op === 'power') return op.to === 'running' ? [startStep(scope, node)] : [shutdownStep(scope, node, spec?.shutdownTimeout)];
   if (op.op !== 'restart') return [];
   const title = `restart it, for ${op.options.join(', ')}`;
-  if (live.ha && live.ha.state === 'started') return haRestart(scope, title, node);
+  if (live.ha && (live.ha.state === 'started' || live.ha.state === 'enabled')) return haRestart(scope, title, node);
   const timeout = spec?.shutdownTimeout ?? SHUTDOWN_TIMEOUT_S;
   return [post(scope, node, '/status/reboot', { timeout }, title, 'restart', { timeoutMs: timeout * 1000 + 5 * MINUTE })];
 }
@@ -233,8 +239,9 @@ function powerSteps(scope: Scope, op: Op, live: GuestLive, node: string, spec: G
 /** An HA guest is stopped and started by the HA manager, or it would take the stop for a crash. */
 function haRestart(scope: Scope, title: string, node: string): readonly Step[] {
   const sid = sidOf(scope.type, scope.vmid);
-  const set = (state: string, name: string): Step => ({ title: name, action: { via: 'pve', method: 'PUT', path: `/cluster/ha/resources/${sid}`, params: { state } }, guards: scope.guards(node), risk: 'restart', locks: [`guest/${scope.vmid}`, 'file/ha'], timeoutMs: MINUTE });
-  return [set('stopped', `${title}: stop it through the HA manager`), ...waitForHa(sid, 'stopped', scope.vmid), set('started', `${title}: start it through the HA manager`), ...waitForHa(sid, 'started', scope.vmid)];
+  const set = (state: string, name: string, risk: Risk): Step => ({ title: name, action: { via: 'pve', method: 'PUT', path: `/cluster/ha/resources/${sid}`, params: { state } }, guards: scope.guards(node), risk, locks: [`guest/${scope.vmid}`, 'file/ha'], timeoutMs: MINUTE });
+  // One restart, counted once: a limit between the stop and the start would leave the guest stopped.
+  return [set('stopped', `${title}: stop it through the HA manager`, 'restart'), ...waitForHa(sid, 'stopped', scope.vmid), set('started', `${title}: start it through the HA manager`, 'none'), ...waitForHa(sid, 'started', scope.vmid)];
 }
 
 export function startStep(scope: Scope, node: string): Step {
@@ -270,7 +277,7 @@ function held(title: string, hold: Hold, scope: Scope, node: string): Step {
 }
 
 function noteOf(op: Op): readonly string[] {
-  if (op.op === 'waits') return [`${op.options.join(', ')}: in force after a restart, which policy.restart does not allow now`];
+  if (op.op === 'waits') return [`${op.options.join(', ')}: in force after a restart, ${op.why ?? 'which policy.restart does not allow now'}`];
   if (op.op === 'after-move') return [`${op.slot}: its options wait for a restart and follow in the next plan, once it has moved`];
   if (op.op === 'detach' && !op.destroy && op.bytes !== undefined) return [`volume ${op.volume} (${printSize(op.bytes)}) is kept as an unused disk`];
   if (op.op === 'attach' && op.note && !op.full) return [op.note];
