@@ -30,12 +30,16 @@ const UNSAFE = { allowUnsafeSshCommand: true, allowUnsafeCredentialHelper: true,
 
 /** Standard output without its last line end. @throws GitError */
 export async function git(dir: string, args: readonly string[], call: GitCall = {}): Promise<string> {
+  let failed: GitError | undefined;
   const runner = simpleGit({
     baseDir: dir, config: ['core.useReplaceRefs=false', ...call.config ?? []], allowEnvironment: [...QUARANTINE, ...OURS], unsafe: UNSAFE,
     timeout: { block: SILENT_MS }, ...(call.signal === undefined ? {} : { abort: call.signal }),
-    errors: (error, { exitCode, stdErr }) => (exitCode === 0 ? error : new GitError(exitCode, Buffer.concat(stdErr).toString('utf8'))),
+    // simple-git takes an exit code without a word for success, and makes an error of its own of whatever is answered here.
+    errors: (error, { exitCode, stdErr }) => (exitCode === 0 ? error : failed = new GitError(exitCode, Buffer.concat(stdErr).toString('utf8'))),
   });
-  return (await runner.env(environment(call.environment ?? {})).raw([...args])).replace(/\n$/, '');
+  return runner.env(environment(call.environment ?? {})).raw([...args]).then((text) => text.replace(/\n$/, ''), (error: unknown) => {
+    throw failed ?? error;
+  });
 }
 
 /** What git said that tells a person most: its first line of an error, without the web of hints around it. */

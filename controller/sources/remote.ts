@@ -5,7 +5,7 @@ import type { CommitSource, Clock, SourceCommit } from '../model/doors.ts';
 import { Failure, failure } from '../model/finding.ts';
 import { checkedBranch, commitOf } from './branch.ts';
 import type { BranchOptions } from './branch.ts';
-import { git, saidBy } from './git.ts';
+import { git, GitError, saidBy } from './git.ts';
 import { remoteAccess } from './remote-access.ts';
 import type { Access } from './remote-access.ts';
 
@@ -63,7 +63,7 @@ async function newest(options: RemoteOptions, branch: string, access: FetchAcces
     return await fetchAndRead(options, branch, access);
   } catch (error) {
     // A power loss or a kill in the middle of a fetch leaves torn objects and locks. The mirror is only a copy.
-    if (isAnswer(error) || await isWhole(options.mirror)) throw error;
+    if (isAnswer(error) || (!isLocked(error) && await isWhole(options.mirror))) throw error;
     await rm(options.mirror, { recursive: true, force: true });
     return fetchAndRead(options, branch, access);
   }
@@ -75,6 +75,7 @@ async function fetchAndRead(options: RemoteOptions, branch: string, access: Fetc
   const { mirror } = options;
   await mkdir(mirror, { recursive: true, mode: 0o700 });
   await git(mirror, ['init', '--quiet', '--bare', '--initial-branch=main', '.']).catch((error: unknown) => {
+    if (isLocked(error)) throw error;
     throw failure('STATE_UNUSABLE', `the copy of the repository in ${mirror} cannot be made: ${saidBy(error)}`, { fix: 'see that the state folder can be written to and has room' });
   });
   await fetchBranch(options, branch, access);
@@ -89,14 +90,17 @@ async function fetchBranch({ mirror, clock }: RemoteOptions, branch: string, acc
   try {
     await git(mirror, ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', access.url, `+refs/heads/${branch}:${FETCHED}`], { config: access.config, signal: abort.signal });
   } catch (error) {
-    if (LOCKED.test(saidBy(error))) throw error;
+    if (isLocked(error)) throw error;
     throw unreachable(access.shown, branch, abort.signal.aborted ? `it took longer than ${FETCH_MS / 60_000} minutes` : saidBy(error));
   } finally {
     done.abort();
   }
 }
 
-const LOCKED = /\.lock'?: File exists|cannot lock ref/;
+/** Nobody else works in the mirror: whoever took the lock is dead. */
+function isLocked(error: unknown): boolean {
+  return error instanceof GitError && /\.lock'?: File exists|could not lock config/.test(error.stderr);
+}
 
 function unreachable(url: string, branch: string, said: string): Failure {
   if (/couldn't find remote ref/i.test(said)) return failure('SOURCE_UNREADABLE', `${url} has no branch ${branch}`, { fix: 'push it, or name another branch' });
