@@ -27,7 +27,7 @@ export function notOurs(change: Change, policy: Policy): Hold | undefined {
   if (policy.adopt === 'never') return { code: 'ADOPT_POLICY', reason: 'it exists and latido did not make it; policy.adopt is never', approvable: false };
   const name = change.fields.find((field) => field.path === 'config.name' || field.path === 'config.hostname');
   if (name) return { code: 'NOT_OWNED', reason: `${change.subject.id} is in use by '${String(name.from)}', which latido did not make`, approvable: true };
-  if (policy.adopt === 'confirm') return { code: 'ADOPT_POLICY', reason: 'it exists and latido did not make it; taking it over needs an approval', approvable: true };
+  if (policy.adopt === 'confirm') return { code: 'ADOPT_POLICY', reason: 'it exists and latido did not make it, and policy.adopt is confirm', approvable: true };
   return undefined;
 }
 
@@ -46,7 +46,7 @@ export function pruneHold(change: Change, policy: Policy, commit: { readonly nam
   if (change.verb !== 'delete') return undefined;
   const ask = (reason: string): Hold => ({ code: 'PRUNE_POLICY', reason, approvable: true });
   if (policy.prune === 'never') return { code: 'PRUNE_POLICY', reason: 'no manifest names it any more; policy.prune is never', approvable: false };
-  if (policy.prune === 'confirm') return ask('no manifest names it any more; removing it needs an approval');
+  if (policy.prune === 'confirm') return ask('no manifest names it any more, and policy.prune is confirm');
   if (!commit.namesAnything) return ask('the commit names nothing but the cluster: removing all needs an approval');
   // Clones and restored backups carry the tags of their origin.
   if (!change.subject.memory) return ask('it carries our mark, and nothing remembers that latido made it: it may be a copy, so removing it needs an approval');
