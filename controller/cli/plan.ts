@@ -13,7 +13,8 @@ export async function planCommand(dir: string, options: PlanOptions, { terminal,
   const { env, close } = await world.open(clusterOf(commit, world), stateOf(options));
   try {
     const { plan } = await planRound(env, commit, world.kindsFor);
-    const json = `${jsonText(planToJson(plan))}\n`;
+    // As JSON a plan of ten thousand guests is larger than all else together: only who asks for it pays for it.
+    const json = options.json || options.out !== undefined ? `${jsonText(planToJson(plan))}\n` : '';
     if (options.out !== undefined) await world.writeText(options.out, json);
     const next = applyWords(dir, options) + (options.out === undefined ? '' : ` --plan ${options.out}`);
     terminal.out(options.json ? json : renderPlan(plan, { ...terminal.style(), verbose: options.verbose === true }, next));

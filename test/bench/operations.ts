@@ -21,8 +21,10 @@ export async function startCounting(): Promise<Counter> {
   return {
     async count(work) {
       await take();
-      await work();
-      return countsOf((await take()).result);
+      const walks = new Map<string, number>();
+      const stop = watchWalks(walks);
+      await work().finally(stop);
+      return new Map([...countsOf((await take()).result), ...walks]);
     },
     stop: () => session.disconnect(),
   };
@@ -40,4 +42,41 @@ function countsOf(scripts: readonly Profiler.ScriptCoverage[]): Counts {
     for (const { functionName, ranges } of functions) for (const { startOffset, count } of ranges) counts.set(`${file} ${functionName} ${startOffset}`, count);
   }
   return counts;
+}
+
+/** Shorter lists say nothing of growth, and asking who walks costs time. */
+const WALK_MIN = 100;
+const WALKS: readonly (readonly [object, readonly string[]])[] = [
+  [Array.prototype, ['values', 'includes', 'indexOf', 'slice', 'concat']],
+  [Map.prototype, ['entries', 'keys', 'values']],
+  [Set.prototype, ['values']],
+];
+
+/** What the engine walks through by itself has no block of ours: `[...map]` for every guest is found by who asked for it. */
+function watchWalks(walks: Map<string, number>): () => void {
+  const restores = WALKS.flatMap(([prototype, names]) => names.map((name) => {
+    const own = Object.getOwnPropertyDescriptor(prototype, name)?.value as (this: Walked, ...args: unknown[]) => unknown;
+    // The iterator of a collection is one of these functions under a second name.
+    const isIterator = Reflect.get(prototype, Symbol.iterator) === own;
+    const put = (walk: typeof own) => {
+      for (const key of isIterator ? [name, Symbol.iterator] : [name]) Object.defineProperty(prototype, key, { value: walk, writable: true, configurable: true });
+    };
+    put(function walk(this: Walked, ...args) {
+      const length = (this.length ?? this.size) as number;
+      if (length >= WALK_MIN) noteWalk(walks, name, length);
+      return own.apply(this, args);
+    });
+    return () => put(own);
+  }));
+  return () => restores.forEach((restore) => restore());
+}
+
+interface Walked { readonly length?: number; readonly size?: number }
+
+function noteWalk(walks: Map<string, number>, name: string, length: number): void {
+  // Two lines of our own, then who asked.
+  const caller = /\/controller\/([^)]*)/.exec(new Error().stack?.split('\n')[3] ?? '')?.[1];
+  if (caller === undefined) return;
+  const place = `${caller}, elements walked by ${name}`;
+  walks.set(place, (walks.get(place) ?? 0) + length);
 }
