@@ -42,7 +42,7 @@ export function observeGuest(type: GuestType, subject: Subject<GuestSpec>, facts
   if (!rows.ok) return { state: 'unknown', why: `its configuration could not be read: ${rows.message}` };
   const config = parsePending(rows.data);
   // The bulk list does not tell locks (quirk 27); the configuration does.
-  if (config.config.lock !== undefined) return { state: 'busy', why: `guest ${vmid} is locked (${config.config.lock})`, owned };
+  if (config.config.lock !== undefined) return { state: 'busy', why: `guest ${vmid} is locked (${config.config.lock}) though none of its tasks is running: if nothing works on it any more, run \`${type === 'qemu' ? 'qm' : 'pct'} unlock ${vmid}\` on ${guest.node}`, owned };
   if (guest.status === 'unknown') return { state: 'unknown', why: `${guest.node} has not told yet whether it runs` };
   const migrate = answer(`${guestPath(type, guest.node, vmid)}/migrate`);
   return present(guest, config, facts.haResources.get(sidOf(type, vmid)), migrate.ok ? migrate.data : undefined, owned);
