@@ -42,6 +42,7 @@ class Executor {
   private readonly perNode = new Map<string, number>();
   private readonly running = new Set<Promise<void>>();
   private readonly digests = new Map<string, string>();
+  private readonly written = new Set<string>();
   private readonly looker;
   private readonly result = { done: [] as ApplyResult['done'][number][], failed: [] as ApplyResult['failed'][number][], notTried: [] as ApplyResult['notTried'][number][], unsettled: [] as ApplyResult['unsettled'][number][] };
   private bug: unknown;
@@ -56,11 +57,12 @@ class Executor {
 
   async run(): Promise<ApplyResult> {
     for (;;) {
-      if (this.bug !== undefined) throw this.bug;
-      if (!this.options.signal?.aborted && this.halted === undefined) this.startAll();
+      if (!this.options.signal?.aborted && this.halted === undefined && this.bug === undefined) this.startAll();
       if (this.running.size === 0) break;
       await Promise.race(this.running);
     }
+    // Only now: what is under way is written down to its end.
+    if (this.bug !== undefined) throw this.bug;
     const interrupted = this.halted !== undefined || (this.options.signal?.aborted === true && this.waiting.length > 0);
     for (const item of this.waiting) this.skip(item, this.halted ?? (interrupted ? 'interrupted before it' : 'an earlier step did not end well'));
     return { ...this.result, interrupted };
@@ -103,7 +105,7 @@ class Executor {
   private perform({ ref, step }: Item): Promise<StepEnd> {
     const { env, journal, signal, placeOf, mayAct } = this.options;
     const onProgress = (percent: number | undefined, text: string | undefined) => this.tell({ event: 'progress', at: env.clock.now(), ref, step, ...(percent === undefined ? {} : { percent }), ...(text === undefined ? {} : { text }) });
-    return runStep({ env, journal, looker: this.looker, digests: this.digests, plan: this.plan.fingerprint, onProgress, ...(signal ? { signal } : {}), ...(placeOf ? { placeOf } : {}), ...(mayAct ? { mayAct } : {}) }, ref, step);
+    return runStep({ env, journal, looker: this.looker, digests: this.digests, written: this.written, plan: this.plan.fingerprint, onProgress, ...(signal ? { signal } : {}), ...(placeOf ? { placeOf } : {}), ...(mayAct ? { mayAct } : {}) }, ref, step);
   }
 
   private finish({ ref, step }: Item, end: StepEnd, durationMs: number): void {

@@ -4,7 +4,7 @@ import { ConnectionError, PveError } from '../model/doors.ts';
 import type { Env } from '../model/doors.ts';
 import type { Finding, Place } from '../model/finding.ts';
 import { isObject } from '../model/json.ts';
-import type { JsonObject } from '../model/json.ts';
+import type { Json, JsonObject } from '../model/json.ts';
 import type { PlannedStep } from '../model/plan.ts';
 import type { Ref } from '../model/ref.ts';
 import type { Action } from '../model/step.ts';
@@ -29,6 +29,8 @@ export interface StepWorld {
   readonly looker: Looker;
   /** Digests by configuration path: the plan's at first, then what our own writes left. */
   readonly digests: Map<string, string>;
+  /** Files of the cluster (`file/storage.cfg`) that we wrote: what the plan knew of them is old. */
+  readonly written: Set<string>;
   readonly plan: string;
   readonly onProgress: (percent: number | undefined, text: string | undefined) => void;
   readonly signal?: AbortSignal;
@@ -53,13 +55,14 @@ async function guard(world: StepWorld, ref: Ref, step: PlannedStep): Promise<Ste
 
 async function act(world: StepWorld, ref: Ref, step: PlannedStep, action: Extract<Action, { via: 'pve' }>): Promise<StepEnd> {
   const { env, journal } = world;
-  const params = await withDigest(world, action);
+  const params = await withDigest(world, step, action);
   if ('finding' in params) return failed(ref, step, 'GUARD_UNMET', params.finding, 'nothing was done; plan again');
   const stopped = await world.mayAct?.();
   if (stopped !== undefined) return { end: 'stopped', why: stopped };
   await journal.write({ event: 'started', at: env.clock.now(), plan: world.plan, step: step.id, title: step.title, method: action.method, path: action.path, ...(action.node ? { node: action.node } : {}), ...vmidOf(step) });
   const end = await send(world, ref, step, action, params.params);
   world.looker.forget();
+  for (const file of filesOf(step)) world.written.add(file);
   await journal.write({ event: 'finished', at: env.clock.now(), step: step.id, result: end.end, ...(end.end === 'unsettled' ? { why: end.why } : {}) });
   if (action.digest) await rememberDigest(world, action.digest.path, action.node);
   return end;
@@ -115,10 +118,16 @@ async function wait(world: StepWorld, ref: Ref, step: PlannedStep, action: Extra
 const WAIT_POLL_MS = 2_000;
 
 /** The digest that the plan saw goes with the write; after a write of our own the new one is read. */
-async function withDigest(world: StepWorld, action: Extract<Action, { via: 'pve' }>): Promise<{ readonly params: JsonObject } | { readonly finding: string }> {
+async function withDigest(world: StepWorld, step: PlannedStep, action: Extract<Action, { via: 'pve' }>): Promise<{ readonly params: JsonObject } | { readonly finding: string }> {
   if (!action.digest) return { params: action.params };
-  const known = world.digests.get(action.digest.path) ?? action.digest.value ?? (await readDigest(world.env, action.digest.path, action.node));
+  // One file holds many objects: each of our writes to it gives all of them another digest.
+  const planned = filesOf(step).some((file) => world.written.has(file)) ? undefined : world.digests.get(action.digest.path) ?? action.digest.value;
+  const known = planned ?? (await readDigest(world.env, action.digest.path, action.node));
   return known === undefined ? { finding: `${action.digest.path} could not be read just before the write` } : { params: { ...action.params, digest: known } };
+}
+
+function filesOf(step: PlannedStep): readonly string[] {
+  return step.locks.filter((lock) => lock.startsWith('file/'));
 }
 
 async function rememberDigest(world: StepWorld, path: string, node: string | undefined): Promise<void> {
@@ -130,7 +139,9 @@ async function rememberDigest(world: StepWorld, path: string, node: string | und
 async function readDigest(env: Env, path: string, node: string | undefined): Promise<string | undefined> {
   try {
     const data = await env.pve.get(path, node ? { node } : {});
-    return isObject(data) && typeof data.digest === 'string' ? data.digest : undefined;
+    // A list tells the digest of its file in each row.
+    const row = Array.isArray(data) ? (data as readonly Json[]).find((one) => isObject(one) && typeof one.digest === 'string') : data;
+    return isObject(row) && typeof row.digest === 'string' ? row.digest : undefined;
   } catch (error) {
     if (error instanceof PveError || error instanceof ConnectionError) return undefined;
     throw error;

@@ -105,13 +105,16 @@ export interface Write {
   readonly params: JsonObject;
   /** The file of the cluster that it changes: two writers of one file wait for each other. */
   readonly file: string;
+  /** The object as the list at `bulk` told it: its digest goes with the write. */
+  readonly seen?: { readonly bulk: string; readonly options: JsonObject };
   readonly hold?: Hold;
   readonly needsRoot?: string;
 }
 
-export function writeStep(title: string, { method, path, params, file, hold, needsRoot }: Write): Step {
+export function writeStep(title: string, { method, path, params, file, seen, hold, needsRoot }: Write): Step {
+  const value = seen?.options.digest;
   return {
-    title, action: { via: 'pve', method, path, params }, guards: [{ is: 'quorate' }], risk: 'none', locks: [`file/${file}`], timeoutMs: WRITE_TIMEOUT_MS,
+    title, action: { via: 'pve', method, path, params, ...(seen && typeof value === 'string' ? { digest: { path: seen.bulk, value } } : {}) }, guards: [{ is: 'quorate' }], risk: 'none', locks: [`file/${file}`], timeoutMs: WRITE_TIMEOUT_MS,
     ...(hold ? { hold } : {}), ...(needsRoot === undefined ? {} : { needsRoot }),
   };
 }

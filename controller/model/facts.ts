@@ -88,6 +88,8 @@ export interface HaResourceFact {
   readonly maxRestart: number;
   readonly maxRelocate: number;
   readonly failback: boolean;
+  /** Of the file that holds all resources. */
+  readonly digest?: string;
   /** What the CRM says it is in: started, stopped, fence, recovery, error, migrate … */
   readonly crmState?: string;
   readonly node?: string;

@@ -131,12 +131,13 @@ export async function requireSight(pve: PveApi): Promise<void> {
   });
 }
 
+/** Proxmox always tells these paths, and leaves out one where there is no right at all; 0: granted here only, which does not show what is below. */
 function grants(granted: unknown, path: string, privilege: string): boolean {
   if (!isObject(granted)) return false;
-  const at = (where: string) => { const entry = granted[where]; return isObject(entry) ? entry[privilege] : undefined; };
-  const own = at(path);
-  // 1: granted here and below; 0: here only, which does not show the objects below.
-  return own === undefined ? at('/') === 1 : own === 1;
+  const has = (rights: unknown, ...values: readonly unknown[]) => isObject(rights) && values.includes(rights[privilege]);
+  // An object with rights of its own may be hidden although all others are shown.
+  const below = path === '/' ? [] : Object.entries(granted).filter(([where]) => where.startsWith(`${path}/`));
+  return has(granted[path], 1) && below.every(([, rights]) => has(rights, 0, 1));
 }
 
 function kindOf(kinds: Registry, subject: Subject): AnyKind {

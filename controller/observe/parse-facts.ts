@@ -158,7 +158,7 @@ function parseHaResource(row: JsonObject, service: JsonObject | undefined): HaRe
   return {
     sid: text(row.sid) ?? '', state: text(row.state) ?? 'started', maxRestart: count(row.max_restart ?? 1), maxRelocate: count(row.max_relocate ?? 1),
     failback: row.failback === undefined || Number(row.failback) === 1,
-    ...(text(row.group) ? { group: text(row.group) } : {}), ...(text(row.comment) ? { comment: text(row.comment) } : {}),
+    ...(text(row.digest) ? { digest: text(row.digest) } : {}), ...(text(row.group) ? { group: text(row.group) } : {}), ...(text(row.comment) ? { comment: text(row.comment) } : {}),
     ...(text(service?.state) ? { crmState: text(service?.state) } : {}), ...(text(service?.node) ? { node: text(service?.node) } : {}),
   };
 }

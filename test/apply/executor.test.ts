@@ -3,6 +3,7 @@ import { createMemoryStore } from '../../controller/env/memory-store.ts';
 import { applyPlan } from '../../controller/apply/executor.ts';
 import { openJournal } from '../../controller/apply/journal.ts';
 import type { Env, PveApi } from '../../controller/model/doors.ts';
+import type { Json, JsonObject } from '../../controller/model/json.ts';
 import { ConnectionError, PveError } from '../../controller/model/doors.ts';
 import type { Plan, PlannedStep } from '../../controller/model/plan.ts';
 import { VirtualClock } from '../../controller/sim/virtual-clock.ts';
@@ -32,6 +33,16 @@ function world() {
   const env: Env = { pve, clock, store, log: SILENT, random: () => 0 };
   const apply = (steps: readonly PlannedStep[], signal?: AbortSignal) => clock.run((async () => applyPlan(planOf(steps), { env, journal: await openJournal(store), version: '9.2', ...(signal ? { signal } : {}) }))());
   return { clock, store, log, apply, most: () => most };
+}
+
+/** Writes do what the test says. */
+function bare(write: (path: string, clock: VirtualClock, params: JsonObject) => Promise<Json>, get: () => Json = () => []) {
+  const clock = new VirtualClock(0);
+  const store = createMemoryStore();
+  const log: string[] = [];
+  const pve: PveApi = { stats: { calls: 0, bytes: 0 }, learnNodes: () => {}, get: () => Promise.resolve(get()), write: (_, path, params) => { log.push(path); return write(path, clock, params); } };
+  const env: Env = { pve, clock, store, log: SILENT, random: () => 0 };
+  return { env, store, log, run: <T>(work: () => Promise<T>) => clock.run(work()) };
 }
 
 function step(id: string, more: Partial<PlannedStep> = {}): PlannedStep {
@@ -90,6 +101,27 @@ describe('failure', () => {
     const result = await apply([step('a'), step('b', { after: ['a'] })], stop.signal);
     expect(ids(result.done)).toEqual(['a']);
     expect(result).toMatchObject({ interrupted: true, notTried: [{ step: { id: 'b' }, why: 'interrupted before it' }] });
+  });
+});
+
+test('a bug in one step ends nothing that is under way', async () => {
+  const { env, store, run, log } = bare(async (path, clock) => {
+    if (path === '/broken') throw new Error('a bug');
+    await clock.sleep(1000);
+    return null;
+  });
+  await expect(run(async () => applyPlan(planOf([step('broken'), step('slow')]), { env, journal: await openJournal(store), version: '9.2' }))).rejects.toThrow('a bug');
+  expect(log).toEqual(['/broken', '/slow']);
+  expect(await store.read('journal.jsonl')).toContain('"event":"finished","at":1000,"step":"slow"');
+});
+
+describe('the digest of a file of many objects', () => {
+  const write = (id: string, seen?: string) => step(id, { locks: ['file/storage.cfg'], action: { via: 'pve', method: 'PUT', path: `/storage/${id}`, params: {}, ...(seen ? { digest: { path: '/storage', value: seen } } : {}) } });
+  test('is the one that the plan saw, and after a write of ours the new one', async () => {
+    const sent: unknown[] = [];
+    const { env, store, run } = bare((_, __, params) => { sent.push(params.digest); return Promise.resolve(null); }, () => [{ storage: 'a', digest: 'new' }]);
+    await run(async () => applyPlan(planOf([write('a', 'old'), write('made'), write('b', 'old')]), { env, journal: await openJournal(store), version: '9.2' }));
+    expect(sent).toEqual(['old', undefined, 'new']);
   });
 });
 

@@ -83,6 +83,9 @@ describe('deletion takes the definition only', () => {
     expect(removed([{ volid: 'data:110/vm-110-disk-0.qcow2', content: 'images', vmid: 110 }]).steps[0]?.hold).toEqual({ code: 'REFERENCED', reason: 'data:110/vm-110-disk-0.qcow2 is still on it', approvable: false });
   });
   test('a volume of a guest that is gone does not hold it', () => expect(removed([{ volid: 'data:99/vm-99-disk-0.raw', content: 'images' }]).steps[0]?.hold).toBeUndefined());
+  test('held while a volume is on it that may be anybody\'s', () => {
+    expect(removed([{ volid: 'data:0.0.1.scsi-36001', content: 'images' }]).steps[0]?.hold).toMatchObject({ code: 'REFERENCED', approvable: false });
+  });
   test('held for an approval while nobody knows what is on it', () => expect(removed(undefined).steps[0]?.hold).toMatchObject({ code: 'REFERENCED', approvable: true }));
   test('held while a manifest names it', () => {
     const others = [{ kind: 'VirtualMachine', name: 'web', spec: { vmid: 110, config: { scsi0: { storage: 'data', size: '1G' } } } }, { kind: 'BackupJob', name: 'daily', spec: { schedule: 'daily', storage: 'data', all: true } }];

@@ -71,7 +71,7 @@ export function stepsOf(scope: Scope, ops: readonly Op[], live: GuestLive, conte
     ...ops.filter((op) => !growsAndChanges(op, ops)).flatMap((op) => diskStep(scope, op, node, live, digest)),
     ...ops.flatMap((op) => poolStep(scope, op, node)),
     ...ops.flatMap((op) => moveSteps(scope, op, live, context)),
-    ...ops.flatMap((op) => haSteps(scope, op, after)),
+    ...ops.flatMap((op) => haSteps(scope, op, after, live)),
     ...ops.flatMap((op) => powerSteps(scope, op, live, after, spec)),
     ...ops.flatMap((op) => (op.op === 'template' ? templateSteps(scope, after) : [])),
     ...ops.flatMap((op) => heldStep(op, scope, node)),
@@ -183,7 +183,7 @@ function moveSteps(scope: Scope, op: Op, live: GuestLive, context: KindContext):
   return [{ title: `migrate from ${op.from} to ${op.to} ${how}`, action: { via: 'pve', method: 'POST', path: `${base}/migrate`, params, node: op.from }, guards, risk, cost: { ...cost, ...(mode.note ? { note: mode.note } : {}) }, locks, node: op.to, timeoutMs }];
 }
 
-export function haSteps(scope: Scope, op: Op, node: string): readonly Step[] {
+export function haSteps(scope: Scope, op: Op, node: string, live: GuestLive): readonly Step[] {
   const sid = sidOf(scope.type, scope.vmid);
   const locks = [`guest/${scope.vmid}`, 'file/ha'];
   const guards = scope.guards(node);
@@ -197,12 +197,17 @@ export function haSteps(scope: Scope, op: Op, node: string): readonly Step[] {
     const path = `/cluster/ha/resources/${sid}`;
     const stateChanges = 'state' in op.params;
     return [
-      { title: `change the HA resource (${op.fields.map((field) => field.path.replace(/^ha\./, '')).sort().join(', ')})`, action: { via: 'pve', method: 'PUT', path, params: op.params }, guards, risk: stateChanges && op.state !== 'started' ? 'downtime' : 'none', locks, timeoutMs: MINUTE },
+      { title: `change the HA resource (${op.fields.map((field) => field.path.replace(/^ha\./, '')).sort().join(', ')})`, action: { via: 'pve', method: 'PUT', path, params: op.params, ...haDigest(live) }, guards, risk: stateChanges && op.state !== 'started' ? 'downtime' : 'none', locks, timeoutMs: MINUTE },
       ...(stateChanges ? waitForHa(sid, op.state, scope.vmid) : []),
     ];
   }
   if (op.op === 'ha-remove') return haRemoveSteps(scope, node);
   return [];
+}
+
+/** One file holds all HA resources, and each row of their list tells its digest. */
+function haDigest({ ha }: GuestLive): Pick<Extract<Action, { via: 'pve' }>, 'digest'> {
+  return ha?.digest === undefined ? {} : { digest: { path: '/cluster/ha/resources', value: ha.digest } };
 }
 
 /** Until its next round the HA manager starts again what somebody stops, so that nothing follows before it has let go. */
@@ -231,15 +236,15 @@ function powerSteps(scope: Scope, op: Op, live: GuestLive, node: string, spec: G
   if (op.op === 'power') return op.to === 'running' ? [startStep(scope, node)] : [shutdownStep(scope, node, spec?.shutdownTimeout)];
   if (op.op !== 'restart') return [];
   const title = `restart it, for ${op.options.join(', ')}`;
-  if (live.ha && (live.ha.state === 'started' || live.ha.state === 'enabled')) return haRestart(scope, title, node);
+  if (live.ha && (live.ha.state === 'started' || live.ha.state === 'enabled')) return haRestart(scope, title, node, live);
   const timeout = spec?.shutdownTimeout ?? SHUTDOWN_TIMEOUT_S;
   return [post(scope, node, '/status/reboot', { timeout }, title, 'restart', { timeoutMs: timeout * 1000 + 5 * MINUTE })];
 }
 
 /** An HA guest is stopped and started by the HA manager, or it would take the stop for a crash. */
-function haRestart(scope: Scope, title: string, node: string): readonly Step[] {
+function haRestart(scope: Scope, title: string, node: string, live: GuestLive): readonly Step[] {
   const sid = sidOf(scope.type, scope.vmid);
-  const set = (state: string, name: string, risk: Risk): Step => ({ title: name, action: { via: 'pve', method: 'PUT', path: `/cluster/ha/resources/${sid}`, params: { state } }, guards: scope.guards(node), risk, locks: [`guest/${scope.vmid}`, 'file/ha'], timeoutMs: MINUTE });
+  const set = (state: string, name: string, risk: Risk): Step => ({ title: name, action: { via: 'pve', method: 'PUT', path: `/cluster/ha/resources/${sid}`, params: { state }, ...haDigest(live) }, guards: scope.guards(node), risk, locks: [`guest/${scope.vmid}`, 'file/ha'], timeoutMs: MINUTE });
   // One restart, counted once: a limit between the stop and the start would leave the guest stopped.
   return [set('stopped', `${title}: stop it through the HA manager`, 'restart'), ...waitForHa(sid, 'stopped', scope.vmid), set('started', `${title}: start it through the HA manager`, 'none'), ...waitForHa(sid, 'started', scope.vmid)];
 }

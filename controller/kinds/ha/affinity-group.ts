@@ -96,7 +96,7 @@ function updateSteps(edit: Edit<HaGroupSpec>): readonly Step[] {
   const wanted = memberSids(id, context.desired);
   const have = splitList(String(live.options.resources ?? ''));
   if (wanted.length === 0) return have.length === 0 ? [] : [deleteStep(id, 'delete its rule, because no guest is in it', foreign(live, context.mark))];
-  const write = writeStep(titleOf(ops), { method: 'PUT', path: rulePath(id), params: { type: TYPE, ...paramsOf(ops), ...deletesOf(ops) }, file: HA_FILES });
+  const write = writeStep(titleOf(ops), { method: 'PUT', path: rulePath(id), params: { type: TYPE, ...paramsOf(ops), ...deletesOf(ops) }, file: HA_FILES, seen: { bulk: RULES_BULK, options: live.options } });
   if (have.some((sid) => wanted.includes(sid))) return [...freeSteps(edit), write];
   // When all its guests are others, a group that takes the old ones may have deleted the rule already.
   return [...freeSteps(edit), deleteStep(id, 'delete its rule, because all its guests are others', foreign(live, context.mark)), createAnew(edit)];
@@ -132,5 +132,5 @@ function freeStep(name: string, rule: JsonObject, facts: Facts, { desired, mark 
   const hold: Hold | undefined = isOurs ? undefined : { code: 'REFUSED', reason: `guests of this group are in the rule ${name}, which latido did not make: take them out of it`, approvable: false };
   const more = hold ? { hold } : {};
   if (left.length === 0) return writeStep(`delete the rule ${name}, whose guests are all in other groups now`, { method: 'DELETE', path: rulePath(name), params: {}, file: HA_FILES, ...more });
-  return writeStep(`leave ${left.join(', ')} in the rule ${name}`, { method: 'PUT', path: rulePath(name), params: { type: TYPE, resources: left.join(',') }, file: HA_FILES, ...more });
+  return writeStep(`leave ${left.join(', ')} in the rule ${name}`, { method: 'PUT', path: rulePath(name), params: { type: TYPE, resources: left.join(',') }, file: HA_FILES, seen: { bulk: RULES_BULK, options: rule }, ...more });
 }

@@ -33,7 +33,7 @@ export function haGroupKind(tables: ApiTables): ResourceKind<HaGroupSpec, Live> 
     liveFindings: groupLiveFindings,
     requires: () => [],
     create: ({ id, ops }) => [writeStep('create it', { method: 'POST', path: '/cluster/ha/groups', params: { group: id, ...paramsOf(ops) }, file: HA_FILES })],
-    update: ({ id, ops }) => [writeStep(titleOf(ops), { method: 'PUT', path: `/cluster/ha/groups/${id}`, params: { ...paramsOf(ops), ...deletesOf(ops) }, file: HA_FILES })],
+    update: ({ id, ops, live }) => [writeStep(titleOf(ops), { method: 'PUT', path: `/cluster/ha/groups/${id}`, params: { ...paramsOf(ops), ...deletesOf(ops) }, file: HA_FILES, seen: { bulk: '/cluster/ha/groups', options: live.options } })],
     remove: removeGroup,
   });
 }

@@ -71,10 +71,10 @@ function wantedOf({ spec }: DesiredObject<HaRuleSpec>, { desired, facts }: Scope
 }
 
 /** Proxmox drops `disable: 0` in silence: a rule is enabled again by taking the option away. */
-function updateSteps({ id, ops }: Edit<HaRuleSpec>) {
+function updateSteps({ id, ops, live }: Edit<HaRuleSpec>) {
   const { disable, ...params } = paramsOf(ops);
   const enables = disable === '0' ? [{ op: 'unset', option: 'disable', path: 'disabled', from: 1 } as const] : [];
-  return [writeStep(titleOf(ops), { method: 'PUT', path: rulePath(id), params: { type: TYPE, ...params, ...(disable === '1' ? { disable } : {}), ...deletesOf([...ops, ...enables]) }, file: HA_FILES })];
+  return [writeStep(titleOf(ops), { method: 'PUT', path: rulePath(id), params: { type: TYPE, ...params, ...(disable === '1' ? { disable } : {}), ...deletesOf([...ops, ...enables]) }, file: HA_FILES, seen: { bulk: RULES_BULK, options: live.options } })];
 }
 
 function guestFindings(object: DesiredObject<HaRuleSpec>, desired: Desired): readonly Finding[] {

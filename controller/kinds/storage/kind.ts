@@ -56,9 +56,9 @@ function storageRules(tables: ApiTables): OptionRules<StorageSpec> {
 /** Before a storage exists its type is not known from the live side. */
 const SECRET_ANYWHERE: ReadonlySet<string> = new Set(['password', 'keyring', 'encryption-key', 'master-pubkey']);
 
-function updateSteps({ id, ops }: Edit<StorageSpec>) {
+function updateSteps({ id, ops, live }: Edit<StorageSpec>) {
   const params = { ...paramsOf(ops), ...deletesOf(ops) };
-  return Object.keys(params).length === 0 ? [] : [writeStep(titleOf(ops), { method: 'PUT', path: `/storage/${id}`, params, file: 'storage.cfg' })];
+  return Object.keys(params).length === 0 ? [] : [writeStep(titleOf(ops), { method: 'PUT', path: `/storage/${id}`, params, file: 'storage.cfg', seen: { bulk: '/storage', options: live.options } })];
 }
 
 /** Before a definition is deleted: which volumes of guests stand on it, asked of every node that sees it. */

@@ -25,7 +25,8 @@ function referenced(id: string, live: Live, { desired, facts }: KindContext): Ho
   const content = String(live.options.content ?? '');
   if (!/images|rootdir/.test(content)) return undefined;
   if (live.holds === undefined) return { code: 'REFERENCED', reason: 'what is on it could not be read: guests may stand on it', approvable: true };
-  const used = live.holds.filter((volume) => facts.guests.has(ownerOf(volume)));
+  // Whose a volume is that has no VMID in its name (a LUN), nobody can tell.
+  const used = live.holds.filter((volume) => Number.isNaN(ownerOf(volume)) || facts.guests.has(ownerOf(volume)));
   return used.length === 0 ? undefined : { code: 'REFERENCED', reason: `${few(used)} ${used.length === 1 ? 'is' : 'are'} still on it`, approvable: false };
 }
 
