@@ -11,6 +11,7 @@ const BOOT_JOIN_MS = 100;
 export class Corosync {
   readonly #sim: Simulation;
   readonly #round = new Map<string, number>();
+  readonly #settledWatchers: ((node: string) => void)[] = [];
 
   constructor(sim: Simulation) {
     this.#sim = sim;
@@ -41,6 +42,11 @@ export class Corosync {
   setQnetd(power: 'on' | 'off'): void {
     this.#sim.state.ha.corosync.qnetd = power;
     this.#sim.log.write('qnetd', `power ${power}`);
+  }
+
+  /** Told when a node has agreed on a new membership. */
+  onSettled(watcher: (node: string) => void): void {
+    this.#settledWatchers.push(watcher);
   }
 
   #lost(node: string): void {
@@ -92,6 +98,7 @@ export class Corosync {
     delete corosync.formingUntilMs[node];
     corosync.shownQuorate[node] = isQuorate(state, node) ? 1 : 0;
     log.write(node, `members: ${corosync.members[node].join(' ')}${isQuorate(state, node) ? '' : ' (no quorum)'}`);
+    for (const watcher of this.#settledWatchers) watcher(node);
   }
 
   #runs(node: string): boolean {

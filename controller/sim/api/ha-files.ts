@@ -1,16 +1,13 @@
 // The HA configuration files as the API shows and checks them.
 // In: sections and what a call wants changed in one. Out: the section, its file's digest, Proxmox's words for what is wrong.
-import { createHash } from 'node:crypto';
 import type { HaSection } from '../ha/state.ts';
+import { haText } from '../pmxcfs-text.ts';
+import { sha1 } from '../section-config.ts';
 import { failure, text, type Call } from './handler.ts';
 
-/** sha1 of the file as Proxmox writes it: a section a paragraph, `type: id`, then the options sorted. */
+/** sha1 of the file as Proxmox writes it. */
 export function fileDigest(sections: Readonly<Record<string, HaSection>>): string {
-  const paragraphs = Object.entries(sections).map(([id, section]) => {
-    const options = Object.entries(section).filter(([name]) => name !== 'type').sort(([a], [b]) => (a < b ? -1 : 1));
-    return `${section['type'] ?? 'group'}: ${id}\n${options.map(([name, value]) => `\t${name} ${value}\n`).join('')}\n`;
-  });
-  return createHash('sha1').update(paragraphs.join('')).digest('hex');
+  return sha1(haText(sections));
 }
 
 export function refuseStaleDigest(call: Call, sections: Readonly<Record<string, HaSection>>): void {

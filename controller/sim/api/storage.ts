@@ -1,7 +1,8 @@
 // Storage definitions of the simulated cluster: storage.cfg as the API reads and writes it.
 import type { Json } from '../../model/json.ts';
 import { changeFile } from '../cluster-file.ts';
-import { digestOfSections, sha1 } from '../section-config.ts';
+import { storageText } from '../pmxcfs-text.ts';
+import { sha1 } from '../section-config.ts';
 import type { ConfigValue, StorageState } from '../state.ts';
 import { allowedContent, defaultContent, isMounted, isSecret, isSharedType, optionRule, requiredOptions } from '../storage-types.ts';
 import { isOnNode, storageOf } from '../volumes.ts';
@@ -38,9 +39,7 @@ function shown(call: Call, storage: StorageState): Json {
 
 /** Without a file Proxmox assumes `local`, and shows it with a priority. */
 function digestOf(call: Call): string {
-  const { storages } = call.state;
-  const assumed = Object.keys(storages).length === 1 && storages.local?.definition.priority !== undefined;
-  return assumed ? sha1('') : digestOfSections(Object.fromEntries(Object.entries(storages).map(([id, storage]) => [id, { type: storage.type, ...storage.definition }])));
+  return sha1(storageText(call.state));
 }
 
 function existing(call: Call): StorageState {
