@@ -17,6 +17,8 @@ const LOUD = new Set<StatusEvent['type']>(['failed', 'stalled', 'frozen', 'refus
 export class Memory {
   record: DaemonRecord = { objects: new Map() };
   suspensions: readonly Suspension[] = [];
+  /** There was no `daemon.json`: a first start, or it was lost. */
+  hadNoRecord = false;
   #written = new Map<string, string>();
   #seq = 0;
   #onEvent = new Set<() => void>();
@@ -26,9 +28,10 @@ export class Memory {
   static async open(env: Env): Promise<Memory> {
     const memory = new Memory(env, await openEvents(env.store), await openHistory(env.store));
     memory.#seq = memory.events.entries.at(-1)?.seq ?? 0;
-    const { damage, ...record } = await readRecord(env.store);
+    const { damage, isNew, ...record } = await readRecord(env.store);
     const suspended = await readSuspensions(env.store, env.clock.now());
     memory.record = record;
+    memory.hadNoRecord = isNew === true;
     memory.suspensions = suspended.suspensions;
     if (damage === undefined) memory.#written.set('daemon.json', recordText(record));
     for (const why of [damage, suspended.damage]) if (why !== undefined) await memory.tell({ type: 'state', message: why });

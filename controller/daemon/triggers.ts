@@ -10,6 +10,7 @@ const NAP_MS = 60 * 60_000;
 
 export class Triggers {
   readonly #told = new Set<Cause>();
+  readonly #listeners = new Set<(cause: Cause) => void>();
   #wake: (() => void) | undefined;
 
   constructor(private readonly clock: Clock) {}
@@ -17,10 +18,13 @@ export class Triggers {
   tell(cause: Cause): void {
     this.#told.add(cause);
     this.#wake?.();
+    for (const call of this.#listeners) call(cause);
   }
 
-  has(cause: Cause): boolean {
-    return this.#told.has(cause);
+  /** Hears of each cause at once; answers how to stop. */
+  listen(call: (cause: Cause) => void): () => void {
+    this.#listeners.add(call);
+    return () => this.#listeners.delete(call);
   }
 
   /** All that was told, in a fixed order; nothing is told any more afterwards. */

@@ -34,6 +34,8 @@ export const FINDING_CODES = {
   GUARD_UNMET: 'what the step needs no longer holds',
   PLAN_CHANGED: 'the plan is not the one that was approved',
   STATE_UNUSABLE: 'the state folder cannot be used',
+  DAEMON_ABSENT: 'no daemon answers on this machine',
+  ROUND_STUCK: 'a round of the daemon never ended',
   STATE_LOCKED: 'another latido works on this cluster',
   SOURCE_UNREADABLE: 'the folder or commit could not be read',
   SOURCE_UNREACHABLE: 'the repository could not be reached, or did not let us in',

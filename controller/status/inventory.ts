@@ -41,9 +41,11 @@ export async function writeInventory(store: Store, memories: readonly Memory[]):
 export function nextMemories(before: readonly Memory[], plan: Plan, result: ApplyResult | undefined): readonly Memory[] {
   const changes = new Map(plan.changes.map((change) => [keyOf(change), change]));
   const incomplete = new Set((result ? [...result.failed, ...result.notTried, ...result.unsettled] : []).map((entry) => refText(entry.ref)));
+  const begun = new Set((result ? [...result.done, ...result.unsettled] : []).map((entry) => refText(entry.ref)));
   const known = new Map(before.map((memory) => [keyOf(memory), memory]));
   return plan.memories.flatMap((memory) => {
     const change = changes.get(keyOf(memory));
+    if (change && isNewToUs(change) && !begun.has(refText(change.ref))) return change.verb === 'adopt' ? known.get(keyOf(memory)) ?? [] : [];
     const unfinished = change !== undefined && (incomplete.has(refText(change.ref)) || change.hold !== undefined || change.steps.some((step) => step.hold));
     if (change?.verb === 'delete' && !unfinished) return [];
     const old = known.get(keyOf(memory));
@@ -59,12 +61,22 @@ export function nextMemories(before: readonly Memory[], plan: Plan, result: Appl
 /** Before the first effect: what the plan is about to set counts as set by us, or a kill would make it nobody's. Nothing is forgotten yet. */
 export function memoriesBefore(before: readonly Memory[], plan: Plan): readonly Memory[] {
   const known = new Map(before.map((memory) => [keyOf(memory), memory]));
-  const planned = plan.memories.map((memory): Memory => {
+  const changes = new Map(plan.changes.map((change) => [keyOf(change), change]));
+  const planned = plan.memories.flatMap((memory): readonly Memory[] => {
+    const change = changes.get(keyOf(memory));
     const old = known.get(keyOf(memory));
-    return old ? { ...memory, fields: [...new Set([...memory.fields, ...old.fields.filter(isPath)])], ...(old.identity ? { identity: old.identity } : {}) } : memory;
+    if (change && isNewToUs(change) && (change.hold || (change.steps.length > 0 && change.steps.every((step) => step.hold)))) return old ? [old] : [];
+    if (!old) return [memory];
+    const identity = change?.verb === 'create' ? undefined : old.identity;
+    return [{ ...memory, fields: [...new Set([...memory.fields, ...old.fields.filter(isPath)])], ...(identity ? { identity } : {}) }];
   });
   const keys = new Set(planned.map(keyOf));
   return [...planned, ...before.filter((memory) => !keys.has(keyOf(memory)))];
+}
+
+/** For some kinds the memory alone says that an object is ours: what was neither made nor taken over must not get one. */
+function isNewToUs({ verb }: Plan['changes'][number]): boolean {
+  return verb === 'create' || verb === 'adopt';
 }
 
 /** By id: two objects may have one name, and an object may be renamed. */

@@ -41,10 +41,10 @@ export interface DaemonRecord {
 
 const NAME = 'daemon.json';
 
-export async function readRecord(store: Store): Promise<DaemonRecord & { readonly damage?: string }> {
+export async function readRecord(store: Store): Promise<DaemonRecord & { readonly damage?: string; /** There is no file. */ readonly isNew?: true }> {
   try {
     const text = await store.read(NAME);
-    if (text === undefined) return { objects: new Map() };
+    if (text === undefined) return { objects: new Map(), isNew: true };
     return parseRecord(text) ?? { objects: new Map(), blind: true, damage: `${NAME} is damaged and is begun anew` };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

@@ -1,0 +1,252 @@
+// In: a cluster's doors, a source of commits, a lease. Out: a cluster that follows its commits, round after round, until told to stop.
+// Start reading at `#run`. Must never work without the lease, nor two rounds at a time.
+import type { ClusterSpec } from '../model/desired.ts';
+import { ConnectionError, PveError } from '../model/doors.ts';
+import type { CommitSource, ControlDoor, Env, Lease, Supervisor } from '../model/doors.ts';
+import { Failure, failure } from '../model/finding.ts';
+import type { JsonObject } from '../model/json.ts';
+import type { Plan } from '../model/plan.ts';
+import type { KindsFor } from '../reconcile.ts';
+import { Board } from './board.ts';
+import { Commits } from './commits.ts';
+import { controlAnswers } from './control.ts';
+import { isWaiting } from './decide.ts';
+import { watchHints } from './hints.ts';
+import { Memory } from './memory.ts';
+import { backOffMs, DAEMON_OPTIONS } from './options.ts';
+import type { DaemonOptions } from './options.ts';
+import { daemonRound } from './round.ts';
+import type { RoundEnd } from './round.ts';
+import { Tenure } from './tenure.ts';
+import { Triggers } from './triggers.ts';
+import type { Cause } from './triggers.ts';
+import { stuck, WatchedEnv } from './watchdog.ts';
+
+export interface DaemonParts {
+  readonly env: Env;
+  readonly source: CommitSource;
+  readonly lease: Lease;
+  readonly kindsFor: KindsFor;
+  readonly options?: Partial<DaemonOptions>;
+  /** SIGTERM: running steps end, then the daemon. */
+  readonly signal: AbortSignal;
+  /** SIGHUP: the same, and whoever started us starts us again with what is written now. */
+  readonly reload?: AbortSignal;
+  readonly supervisor?: Supervisor;
+  readonly control?: ControlDoor;
+  readonly planJson?: (plan: Plan) => JsonObject;
+  /** Tells of changes in the cluster by itself (`/etc/pve`); instead of asking the API for hints. */
+  readonly cluster?: Pick<CommitSource, 'watch'>;
+  /** False when the commit names other endpoints or credentials than `env` was made for: the daemon ends to be started again. */
+  readonly isSameCluster?: (spec: ClusterSpec) => boolean;
+}
+
+export type DaemonEnd = 'stopped' | 'reload';
+
+/** Throws Failure ROUND_STUCK when a round hangs: only a new process helps then. */
+export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
+  const watched = new WatchedEnv(parts.env);
+  const memory = await Memory.open(watched.env);
+  const commits = new Commits(watched.env, parts.source, memory);
+  await commits.load();
+  return new Daemon(parts, watched, memory, commits).run();
+}
+
+class Daemon {
+  readonly #env: Env;
+  readonly #options: DaemonOptions;
+  readonly #triggers: Triggers;
+  readonly #board = new Board();
+  readonly #tenure: Tenure;
+  /** Ends everything that runs beside the rounds. */
+  readonly #over = new AbortController();
+  readonly #stop = new AbortController();
+  #failures = 0;
+  #end: DaemonEnd = 'stopped';
+  #stopListening: (() => Promise<void>) | undefined;
+
+  constructor(private readonly parts: DaemonParts, private readonly watched: WatchedEnv, private readonly memory: Memory, private readonly commits: Commits) {
+    this.#env = watched.env;
+    this.#options = { ...DAEMON_OPTIONS, ...parts.options };
+    this.#triggers = new Triggers(this.#env.clock);
+    this.#tenure = new Tenure(parts.lease, this.#env.clock, memory);
+  }
+
+  async run(): Promise<DaemonEnd> {
+    const { signal, reload, source } = this.parts;
+    const stopped = once(signal, () => this.#stop.abort(new Error('told to stop')));
+    const reloaded = once(reload, () => {
+      this.#end = 'reload';
+      this.#stop.abort(new Error('told to reload'));
+    });
+    const unwatch = [source.watch(() => this.#triggers.tell('commit')), this.#watchCluster()];
+    const beside = [this.#tenure.keep(this.#options.renewMs, this.#over.signal), this.#pingSupervisor()];
+    try {
+      await this.memory.tell({ type: 'started', message: 'the daemon started' });
+      await this.#listen();
+      await this.#tell('READY=1');
+      this.#triggers.tell('start');
+      await this.#run();
+    } finally {
+      for (const off of [stopped, reloaded, ...unwatch]) off();
+      this.#over.abort(new Error('the daemon ends'));
+      await Promise.all(beside);
+      await this.#stopListening?.();
+    }
+    await this.#tell('STOPPING=1');
+    this.#board.phase = 'stopping';
+    await this.#tenure.release();
+    await this.memory.tell({ type: 'stopped', message: this.#end === 'reload' ? 'the daemon ends to read its configuration again' : 'the daemon was told to stop' });
+    return this.#end;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      const by = await this.#tenure.ensure();
+      if (by !== undefined) {
+        await this.#standBy(by);
+        continue;
+      }
+      if (this.#board.standingBy !== undefined) {
+        this.#board.standingBy = undefined;
+        await this.#listen();
+      }
+      const causes = this.#triggers.take();
+      this.#board.phase = 'working';
+      const end = await this.#round(causes.length > 0 ? causes : [this.#failures > 0 ? 'retry' : 'interval']);
+      if (end?.desired && this.parts.isSameCluster?.(end.desired.cluster.spec) === false) {
+        this.#end = 'reload';
+        return;
+      }
+      this.#board.phase = 'waiting';
+      await this.#pause(end);
+    }
+  }
+
+  async #standBy(by: string): Promise<void> {
+    this.#board.phase = 'stand-by';
+    this.#board.standingBy = by;
+    this.#board.conclude(this.commits, this.#env.clock.now());
+    await this.#tell(`STATUS=standing by: ${by} has the lease`);
+    await this.#env.clock.sleep(this.#options.standByMs, this.#stop.signal).catch(() => undefined);
+    this.#triggers.tell('stand-by');
+  }
+
+  /** Undefined when the round failed as a whole; it is told, and tried again later. */
+  async #round(causes: readonly Cause[]): Promise<RoundEnd | undefined> {
+    const { memory, commits } = this;
+    const { clock } = this.#env;
+    const ending = new AbortController();
+    const abort = () => ending.abort(new Error('the round ends early'));
+    const offStop = once(this.#stop.signal, abort);
+    // A newer commit does not wait for the rest of an older one's plan.
+    const offCommit = this.#triggers.listen((cause) => { if (cause === 'commit') void this.#endForNewer(abort); });
+    const { over, done } = stuck(this.watched, this.#options, this.#stop.signal, abort);
+    try {
+      const round = daemonRound({ env: this.#env, kindsFor: this.parts.kindsFor, options: this.#options, memory, commits, board: this.#board, tenure: this.#tenure, signal: ending.signal }, causes);
+      const end = await Promise.race([round, over]);
+      if (end === 'stuck') throw new StuckRound();
+      if (end === 'left') return undefined;
+      await this.#succeeded();
+      return end;
+    } catch (error) {
+      if (error instanceof StuckRound) {
+        await memory.tell({ type: 'watchdog', message: `a round made no progress for ${Math.round(this.#options.stuckMs / 60_000)} minutes: the daemon ends so that a new one begins` });
+        throw failure('ROUND_STUCK', 'a round never ended', { fix: 'systemd starts the daemon again; if it repeats, report it with the log' });
+      }
+      await this.#failed(error);
+      return undefined;
+    } finally {
+      done();
+      offStop();
+      offCommit();
+      this.#board.conclude(commits, clock.now());
+      await this.#saveStatus();
+    }
+  }
+
+  /** A source may tell too often: only another commit ends a round early. */
+  async #endForNewer(abort: () => void): Promise<void> {
+    const latest = await this.parts.source.latest().catch(() => undefined);
+    const { good, newest, refused } = this.commits;
+    if (latest !== undefined && ![good?.id, newest?.id, refused?.id].includes(latest.id)) abort();
+  }
+
+  async #succeeded(): Promise<void> {
+    if (this.#failures > 0) await this.memory.tell({ type: 'cluster', message: `rounds succeed again, after ${this.#failures} that did not` });
+    this.#failures = 0;
+    this.#board.trouble = undefined;
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    this.#failures += 1;
+    const message = error instanceof Error ? error.message : String(error);
+    const isKnown = error instanceof Failure || error instanceof PveError || error instanceof ConnectionError;
+    const isNews = this.#board.trouble?.message !== message;
+    this.#board.trouble = { since: this.#board.trouble?.since ?? this.#env.clock.now(), times: this.#failures, message };
+    if (!isKnown) this.#env.log.error({ stack: error instanceof Error ? error.stack ?? '' : '' }, 'a defect of latido ended the round');
+    if (isNews) await this.memory.tell({ type: 'failed', message: `the round ended: ${message}` });
+  }
+
+  async #pause(end: RoundEnd | undefined): Promise<void> {
+    const { gapMs, backOff } = this.#options;
+    const ms = this.#failures > 0 ? backOffMs(this.#failures, backOff, this.#env.random) : this.#nextLookMs(end);
+    const now = this.#env.clock.now();
+    this.#board.nextAt = now + ms;
+    await this.#env.clock.sleep(Math.min(gapMs, ms), this.#stop.signal).catch(() => undefined);
+    await this.#triggers.wait(ms - gapMs, this.#stop.signal);
+    if (end?.acted && !this.#stop.signal.aborted) this.#triggers.tell('check');
+  }
+
+  /** The interval, or what comes before it: a check of what we did, another try, the end of a suspension. */
+  #nextLookMs(end: RoundEnd | undefined): number {
+    const now = this.#env.clock.now();
+    const { backOff, intervalMs, checkMs } = this.#options;
+    const retries = [...this.memory.record.objects.values()].flatMap(({ failed }) => (failed && !failed.isTerminal && isWaiting(failed.retryAt, now, backOff.maxMs) ? [failed.retryAt - now] : []));
+    const ends = this.memory.suspensions.flatMap(({ until }) => (until === undefined ? [] : [Math.max(0, until - now)]));
+    return retries.concat(ends, intervalMs, end?.acted ? checkMs : []).reduce((least, each) => Math.min(least, each));
+  }
+
+  #watchCluster(): () => void {
+    const look = () => this.#triggers.tell('drift');
+    if (this.parts.cluster) return this.parts.cluster.watch(look);
+    if (this.#options.hintsMs > 0) void watchHints({ ...this.parts.env, clock: this.#env.clock }, this.#options.hintsMs, this.#over.signal, () => { if (this.#tenure.isHeld) look(); });
+    return () => undefined;
+  }
+
+  async #listen(): Promise<void> {
+    if (this.#stopListening || !this.parts.control) return;
+    const { memory, commits } = this;
+    const answers = controlAnswers({ env: this.#env, memory, commits, board: this.#board, triggers: this.#triggers, planJson: this.parts.planJson ?? ((plan) => ({ fingerprint: plan.fingerprint })) });
+    this.#stopListening = await this.parts.control.listen(answers);
+  }
+
+  async #saveStatus(): Promise<void> {
+    const text = `${JSON.stringify(this.#board.toJson(this.commits, this.memory.suspensions))}\n`;
+    await this.memory.save('status.json', text, (each) => this.#env.store.write('status.json', each));
+    const ready = this.#board.whole.find(({ type }) => type === 'Ready');
+    await this.#tell(`STATUS=${ready?.reason ?? ''}: ${ready?.message.split('\n')[0] ?? ''}`);
+  }
+
+  /** Twice as often as expected, as long as no round is stuck. */
+  async #pingSupervisor(): Promise<void> {
+    const everyMs = this.parts.supervisor?.watchdogMs;
+    if (everyMs === undefined) return;
+    while (!this.#over.signal.aborted) {
+      await this.#tell('WATCHDOG=1');
+      await this.#env.clock.sleep(everyMs / 2, this.#over.signal).catch(() => undefined);
+    }
+  }
+
+  async #tell(state: string): Promise<void> {
+    await this.parts.supervisor?.tell(state);
+  }
+}
+
+class StuckRound extends Error {}
+
+function once(signal: AbortSignal | undefined, call: () => void): () => void {
+  if (signal?.aborted) call();
+  signal?.addEventListener('abort', call, { once: true });
+  return () => signal?.removeEventListener('abort', call);
+}

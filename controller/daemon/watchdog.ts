@@ -1,0 +1,66 @@
+// In: the world of a round. Out: whether it still moves: answers and steps count as life. A round that hangs is told of,
+// one that takes too long is ended after its current steps, one that is told to stop is waited for a while.
+import type { Clock, Env } from '../model/doors.ts';
+import type { DaemonOptions } from './options.ts';
+
+/** An Env that notes when something last moved. */
+export class WatchedEnv {
+  readonly env: Env;
+  lastMoved: number;
+  readonly clock: Clock;
+
+  constructor(env: Env) {
+    this.clock = env.clock;
+    this.lastMoved = env.clock.now();
+    const moved = <T>(value: T): T => {
+      this.lastMoved = this.clock.now();
+      return value;
+    };
+    const failed = (error: unknown): never => {
+      moved(undefined);
+      throw error;
+    };
+    const { pve, store } = env;
+    this.env = {
+      ...env,
+      pve: {
+        get: (...given) => pve.get(...given).then(moved, failed),
+        write: (...given) => pve.write(...given).then(moved, failed),
+        learnNodes: (addresses) => pve.learnNodes(addresses),
+        get asRoot() { return pve.asRoot ?? false; },
+        get stats() { return pve.stats; },
+      },
+      store: {
+        read: (...given) => store.read(...given).then(moved, failed),
+        write: (...given) => store.write(...given).then(moved, failed),
+        append: (...given) => store.append(...given).then(moved, failed),
+      },
+    };
+  }
+}
+
+const LOOK_MS = 30_000;
+
+/** `over` resolves only when the round should not be waited for any more; `done` ends the watching. */
+export function stuck(watched: WatchedEnv, options: DaemonOptions, stop: AbortSignal, endEarly: () => void): { readonly over: Promise<'stuck' | 'left'>; done(): void } {
+  const finished = new AbortController();
+  const { clock } = watched;
+  watched.lastMoved = clock.now();
+  const startedAt = clock.now();
+  const watch = async (): Promise<'stuck' | 'left'> => {
+    let stoppedAt: number | undefined;
+    for (;;) {
+      await clock.sleep(Math.min(LOOK_MS, options.stuckMs / 4, options.stopGraceMs), finished.signal);
+      const now = clock.now();
+      if (stop.aborted) stoppedAt ??= now;
+      if (stoppedAt !== undefined && now - stoppedAt >= options.stopGraceMs) return 'left';
+      if (now - watched.lastMoved >= options.stuckMs) return 'stuck';
+      if (now - startedAt >= options.roundMaxMs) endEarly();
+    }
+  };
+  const over = watch().catch((error: unknown) => {
+    if (finished.signal.aborted) return new Promise<never>(() => undefined);
+    throw error;
+  });
+  return { over, done: () => finished.abort(new Error('the round ended')) };
+}
