@@ -25,7 +25,7 @@ function deletionLimit(change: Change, policy: Policy, spent: Spent): Hold | und
 }
 
 function limit(what: string, most: number): Hold {
-  return { code: 'LIMIT', reason: `policy.limits allows ${most} ${what} in one round`, approvable: true };
+  return { code: 'LIMIT', reason: `policy.limits allows ${most} ${most === 1 ? what.slice(0, -1) : what} in one round`, approvable: true };
 }
 
 export interface HeldStep { readonly step: Step; readonly hold?: Hold }
