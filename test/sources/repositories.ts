@@ -116,7 +116,7 @@ export function nextCall(): { readonly call: () => void; next(): Promise<void>; 
       wake?.();
     },
     async next() {
-      while (calls === seen) await new Promise<void>((resolve) => { wake = resolve; });
+      if (calls === seen) await new Promise<void>((resolve) => { wake = resolve; });
       seen = calls;
     },
     calls: () => calls,
