@@ -20,7 +20,7 @@ export async function applyCommand(dir: string, options: ApplyOptions, context: 
   const commit = await readCommitOf(dir, options.cluster);
   const cluster = clusterOf(commit, world);
   if (wanted) refuseOther(wanted, cluster.ref.name, commit);
-  const opened = await world.open(cluster, stateOf(options));
+  const opened = await world.open(cluster, { ...stateOf(options), lock: true });
   try {
     await settle(opened, context);
     const round = options.approve === undefined ? await planRound(opened.env, commit, world.kindsFor) : await planApproved(opened.env, commit, world.kindsFor, options.approve);
@@ -29,6 +29,8 @@ export async function applyCommand(dir: string, options: ApplyOptions, context: 
     const steps = runnableSteps(round.plan).length;
     if (!options.json) terminal.out(renderPlan(round.plan, { ...style, verbose: options.verbose === true }, steps > 0 ? null : applyWords(dir, options)));
     if (steps === 0) {
+      // Nothing to do is still something to remember: `reclaim` may have changed, which no step shows.
+      await applyRound(opened.env, round);
       if (options.json) terminal.out(`${jsonText({ format: 'latido.apply/v1', plan: planToJson(round.plan), result: null })}\n`);
       return options.detailedExitcode ? detailedCode(round.plan) : 0;
     }

@@ -65,7 +65,9 @@ function planChanges(ordered: readonly Ordered[], kinds: Registry, context: Kind
   const done = new Map<string, PlannedChange>();
   let facts = context.facts;
   for (const { change, before } of ordered) {
-    const hold = forbidden?.(change) ?? objectHold(change, context.facts, policy, spent, commit);
+    const unsafe = objectHold(change, context.facts, policy, spent, commit);
+    // What no approval lifts is named first, or approving the rest would lift it too.
+    const hold = unsafe?.approvable === false ? unsafe : forbidden?.(change) ?? unsafe;
     const asked = stepsOf(change, kinds, { ...context, facts });
     const fields = fieldsOf(change, kinds, context, facts);
     const required = before.flatMap((ref) => done.get(refText(ref)) ?? []);

@@ -37,8 +37,11 @@ export async function writeInventory(store: Store, memories: readonly Memory[]):
   await store.write(NAME, `${JSON.stringify({ version: VERSION, memories: sorted }, null, 1)}\n`);
 }
 
-/** Objects whose steps all ended well are remembered as planned; others keep what was known too, because some fields may be set. */
-export function nextMemories(before: readonly Memory[], plan: Plan, result: ApplyResult | undefined): readonly Memory[] {
+/**
+ * Objects whose steps all ended well are remembered as planned; others keep what was known too, because some fields may be set.
+ * @param made identities of what this apply made, by `refText`
+ */
+export function nextMemories(before: readonly Memory[], plan: Plan, result: ApplyResult | undefined, made: ReadonlyMap<string, string> = new Map()): readonly Memory[] {
   const changes = new Map(plan.changes.map((change) => [keyOf(change), change]));
   const incomplete = new Set((result ? [...result.failed, ...result.notTried, ...result.unsettled] : []).map((entry) => refText(entry.ref)));
   const begun = new Set((result ? [...result.done, ...result.unsettled] : []).map((entry) => refText(entry.ref)));
@@ -52,7 +55,7 @@ export function nextMemories(before: readonly Memory[], plan: Plan, result: Appl
     const fields = unfinished && old ? [...new Set([...memory.fields, ...old.fields.filter(isPath)])] : memory.fields;
     // What was absent and is made anew is another object than the one that was remembered.
     const remembered = change?.verb === 'create' ? undefined : old?.identity;
-    const identity = unfinished ? remembered ?? memory.identity : memory.identity ?? remembered;
+    const identity = made.get(refText(memory.ref)) ?? (unfinished ? remembered ?? memory.identity : memory.identity ?? remembered);
     const { identity: _planned, ...rest } = memory;
     return [{ ...rest, fields, ...(identity ? { identity } : {}) }];
   });

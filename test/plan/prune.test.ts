@@ -1,10 +1,11 @@
 // What may be removed: only what latido remembers as its own or a person approves, and always the very object that was looked at.
 import { describe, expect, test } from 'vitest';
 import { createMemoryStore } from '../../controller/env/memory-store.ts';
-import { writeInventory } from '../../controller/status/inventory.ts';
+import type { Plan } from '../../controller/model/plan.ts';
+import { memoriesBefore, writeInventory } from '../../controller/status/inventory.ts';
 import type { GuestSpec } from '../../controller/sim/cluster-spec.ts';
 import type { Memory } from '../../controller/model/change.ts';
-import { outline, World } from '../harness/world.ts';
+import { CLUSTER, outline, World } from '../harness/world.ts';
 
 const UUID = '11111111-1111-4111-8111-111111111111';
 const OTHER = '22222222-2222-4222-8222-222222222222';
@@ -81,6 +82,24 @@ describe('memory', () => {
     const held = manifest(110, 'web').replace('memory: 512', 'memory: 512, args: "-nodefaults", cores: 2');
     await world.apply(held);
     expect((await world.round(held)).inventory.memories.find(({ id }) => id === '110')?.fields).not.toContain('reclaim=delete');
+  });
+  test('of what was not taken over does not take it over the next time', async () => {
+    const world = new World({});
+    const confirm = CLUSTER.replace('policy: {', 'policy: { adopt: confirm,');
+    const local = (content: string) => `${confirm}---\napiVersion: latido/v1\nkind: Storage\nmetadata: { name: local }\nspec: { type: dir, config: { path: /var/lib/vz, content: ${content} } }\n---\n${POOL}`;
+    await world.apply(local('iso'));
+    expect((await world.plan(local('iso'))).changes.find(({ id }) => id === 'local')).toMatchObject({ verb: 'adopt', hold: { code: 'ADOPT_POLICY' } });
+    expect(world.sim.state.storages.local?.definition.content).not.toBe('iso');
+  });
+  test('of what could not be made does not make ours what somebody makes later', async () => {
+    const world = new World({});
+    const nas = `apiVersion: latido/v1\nkind: Storage\nmetadata: { name: thin }\nspec: { type: lvmthin, config: { vgname: pve, thinpool: nope, content: images } }\n---\n${POOL}`;
+    expect((await world.apply(nas)).failed).toHaveLength(1);
+    expect((await world.round(nas)).inventory.memories.map(({ id }) => id)).not.toContain('thin');
+  });
+  test('of an old uuid does not outlive a kill while the guest is made anew', () => {
+    const plan = { changes: [{ ref: { kind: 'VirtualMachine', name: 'web' }, id: '110', verb: 'create', fields: [], steps: [], requires: [], notes: [] }], memories: [{ ref: { kind: 'VirtualMachine', name: 'web' }, id: '110', fields: [] }] } as unknown as Plan;
+    expect(memoriesBefore([made(110, 'web')], plan)).toEqual([{ ref: { kind: 'VirtualMachine', name: 'web' }, id: '110', fields: ['config.memory'] }]);
   });
   test('a uuid that is gone is not the remembered one', async () => {
     const world = await worldWith([vm(110, 'web', { config: { name: 'web', tags: 'latido' } })], [made(110, 'web', ['reclaim=delete'])]);
