@@ -3,21 +3,23 @@
 // Must never decide anything about a cluster: it joins what other folders make.
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { COMMANDS } from './cli/commands.ts';
-import type { Context, Lab, LabOptions, Simulated, SimulateOptions, World } from './cli/context.ts';
+import type { Context, DaemonDoors, Lab, LabOptions, OpenOptions, Simulated, SimulateOptions, World } from './cli/context.ts';
 import type { Demo } from './cli/demo.ts';
 import { interruptible } from './cli/interrupt.ts';
 import { runCli } from './cli/run.ts';
 import { terminalOf } from './cli/terminal.ts';
 import { loadApiTables, nearestTables, tableVersions } from './env/api-tables.ts';
 import { realClock } from './env/clock.ts';
+import { createFileStore } from './env/file-store.ts';
 import { createMemoryStore } from './env/memory-store.ts';
 import { packageRoot } from './env/package-root.ts';
 import { createPveClient } from './env/pve-client.ts';
 import { createRegistry } from './kinds/index.ts';
+import type { ClusterSpec, DesiredObject } from './model/desired.ts';
 import { Failure, failure } from './model/finding.ts';
 import { isObject } from './model/json.ts';
 import type { Registry } from './model/kind.ts';
@@ -38,6 +40,8 @@ const registries = new Map<string, Registry>();
 const terminal = terminalOf(process, process.env);
 const context: Context = { terminal, world: realWorld(), interruptible: interruptible(process, terminal, () => realClock.now()) };
 process.exitCode = await runCli(process.argv.slice(2), context, COMMANDS, (process.env['LATIDO_DEBUG'] ?? '') !== '');
+// A step that goes on in the cluster, or a round that hangs, must not keep the daemon's process alive.
+if (process.argv[2] === 'run') process.exit();
 
 function realWorld(): World {
   const about = aboutPackage();
@@ -45,14 +49,82 @@ function realWorld(): World {
     clock: realClock, version: about.version, reportTo: about.reportTo,
     tableVersions: tableVersions(), tables: loadApiTables, kindsFor, readText, writeText,
     async open(cluster, options) {
-      const { createLogger, createRealEnv } = await network();
-      const log = createLogger({ clock: realClock, level: process.env['LATIDO_DEBUG'] ? 'debug' : 'warn' });
-      const stateDir = options.stateDir ?? join(process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'latido', cluster.ref.name);
-      const env = await createRealEnv(cluster.spec, { stateDir: resolve(stateDir), log, ...(options.environment ? { environment: options.environment } : {}) });
-      return { env, close: () => env.close() };
+      const folder = stateFolder(cluster.ref.name, options.stateDir);
+      const release = options.lock ? await lockState(folder) : undefined;
+      try {
+        const env = await openEnv(cluster, folder, options, 'warn');
+        return { env, close: async () => void await Promise.all([env.close(), release?.()]) };
+      } catch (error) {
+        await release?.();
+        throw error;
+      }
     },
-    lab, simulate, demo,
+    lab, simulate, demo, daemon: daemonDoors(),
   };
+}
+
+async function openEnv(cluster: DesiredObject<ClusterSpec>, folder: string, options: OpenOptions, level: 'warn' | 'info') {
+  const { createLogger, createRealEnv } = await network();
+  const log = createLogger({ clock: realClock, level: process.env['LATIDO_DEBUG'] ? 'debug' : level });
+  return createRealEnv(cluster.spec, { stateDir: folder, log, ...(options.environment ? { environment: options.environment } : {}) });
+}
+
+function stateFolder(cluster: string, stateDir: string | undefined): string {
+  return resolve(stateDir ?? join(stateRoot(), cluster));
+}
+
+function stateRoot(): string {
+  return join(process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'latido');
+}
+
+/** Two that write to one cluster from one state folder would undo each other's memory. */
+async function lockState(folder: string): Promise<() => Promise<void>> {
+  const { createFileLock } = await import('./env/file-lock.ts');
+  const lock = createFileLock(join(folder, LOCK));
+  const answer = await lock.acquire();
+  if (answer.held) return () => lock.release();
+  throw failure('STATE_LOCKED', `${answer.by} works on this cluster, with the state folder ${folder}`, { fix: 'wait until it has ended; when it is the daemon, push the commit, or use latido reconcile and latido approve' });
+}
+
+const LOCK = 'lock';
+const SOCKET = 'control.sock';
+
+function daemonDoors(): DaemonDoors {
+  return {
+    store(cluster, stateDir) {
+      const folder = stateFolder(cluster, stateDir);
+      return { store: createFileStore(folder), folder };
+    },
+    async open(cluster, options) {
+      const folder = stateFolder(cluster.ref.name, options.stateDir);
+      const [{ createFileLock }, { controlSocket }, { systemdSupervisor }] = await Promise.all([import('./env/file-lock.ts'), import('./env/control-socket.ts'), import('./env/systemd.ts')]);
+      const env = await openEnv(cluster, folder, options, 'info');
+      const supervisor = systemdSupervisor(process.env, process.pid, (why) => env.log.warn({}, why));
+      return { env, lease: createFileLock(join(folder, LOCK)), control: controlSocket(join(folder, SOCKET)), ...(supervisor ? { supervisor } : {}), close: () => env.close() };
+    },
+    async ask({ cluster, stateDir }, request) {
+      const { askControl } = await import('./env/control-socket.ts');
+      const folder = stateDir !== undefined || cluster !== undefined ? stateFolder(cluster ?? '', stateDir) : await onlyDaemon();
+      return askControl(join(folder, SOCKET), request);
+    },
+    onReload(call) {
+      process.on('SIGHUP', call);
+      return () => process.removeListener('SIGHUP', call);
+    },
+    warn: (text) => terminal.err(`${text}\n`),
+    random: Math.random,
+  };
+}
+
+/** The state folder of the one daemon that runs below the usual place. */
+async function onlyDaemon(): Promise<string> {
+  const root = stateRoot();
+  const names = await readdir(root).catch(() => []);
+  const found = (await Promise.all(names.map(async (name) => ((await stat(join(root, name, SOCKET)).then((file) => file.isSocket(), () => false)) ? [name] : [])))).flat().sort();
+  const [name, another] = found;
+  if (name === undefined) throw failure('DAEMON_ABSENT', `no daemon runs below ${root}`, { fix: 'start it with: latido run; or name its state folder with --state' });
+  if (another !== undefined) throw failure('USAGE', `several daemons are known: ${found.join(', ')}`, { fix: 'name one with --cluster' });
+  return join(root, name);
 }
 
 /** Loaded when it is asked for: HTTP and the log take longer to load than all that `latido explain` needs. */
@@ -180,7 +252,7 @@ async function readText(file: string): Promise<string> {
 }
 
 /** A reader sees the old text or the new one, whatever happens meanwhile. */
-async function writeText(file: string, text: string): Promise<void> {
+async function writeText(file: string, text: string | Iterable<string>): Promise<void> {
   const temporary = join(dirname(file), `.${randomUUID()}.tmp`);
   try {
     const handle = await open(temporary, 'wx', 0o600);

@@ -1,6 +1,6 @@
 // What a command is given: a terminal and a world. main.ts makes the real ones, tests literal ones.
 import type { DesiredObject, ClusterSpec } from '../model/desired.ts';
-import type { Clock, Env } from '../model/doors.ts';
+import type { Clock, ControlDoor, Env, Lease, Store, Supervisor } from '../model/doors.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { ApiTables } from '../pve/api-tables.ts';
 import type { KindsFor } from '../reconcile.ts';
@@ -28,6 +28,8 @@ export interface Opened { readonly env: Env; close(): Promise<void> }
 
 export interface OpenOptions {
   readonly stateDir?: string;
+  /** Refuses (STATE_LOCKED) when another process writes to this cluster with the same state folder; let go by `close`. */
+  readonly lock?: boolean;
   /** Instead of the process's own, for tokens. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
@@ -45,13 +47,29 @@ export interface World {
   /** Throws Failure. */
   readText(file: string): Promise<string>;
   /** Atomically; throws Failure. */
-  writeText(file: string, text: string): Promise<void>;
+  writeText(file: string, text: string | Iterable<string>): Promise<void>;
   /** The real cluster. @param stateDir absent: below the user's state folder, by the cluster's name */
   open(cluster: DesiredObject<ClusterSpec>, options: OpenOptions): Promise<Opened>;
+  readonly daemon: DaemonDoors;
   lab(options: LabOptions): Promise<Lab>;
   /** The cluster of clusters/unq-lab on the embedded lab, and a fresh repository for its manifests. */
   demo(options: { readonly virtual: boolean; readonly speed: number }): Promise<Demo>;
   simulate(options: SimulateOptions): Promise<Simulated>;
+}
+
+/** What only `latido run` and those who talk to it need. */
+export interface DaemonDoors {
+  /** What is remembered of a cluster, without opening the cluster. */
+  store(cluster: string, stateDir?: string): { readonly store: Store; readonly folder: string };
+  /** As `World.open`, with what a daemon needs besides; its log tells of each step. */
+  open(cluster: DesiredObject<ClusterSpec>, options: OpenOptions): Promise<Opened & { readonly lease: Lease; readonly control: ControlDoor; readonly supervisor?: Supervisor }>;
+  /** One question to the daemon. @param cluster may be left out when one daemon alone is known. Throws Failure DAEMON_ABSENT. */
+  ask(where: { readonly cluster?: string; readonly stateDir?: string }, request: JsonObject): Promise<JsonObject>;
+  /** SIGHUP; answers how to stop. */
+  onReload(call: () => void): () => void;
+  /** A word for the log of whatever runs beside the rounds. */
+  warn(text: string): void;
+  readonly random: () => number;
 }
 
 export type Trouble = 'none' | 'network' | 'power';

@@ -1,19 +1,65 @@
-// Commands of the daemon, which this build does not have: each says so, and which command does the job today.
-import { failure } from '../model/finding.ts';
+// What a person asks of a running daemon: suspend, resume, reconcile, approve. Each is one request; the daemon notes it and looks.
+import { Failure, failure, FINDING_CODES } from '../model/finding.ts';
+import type { Finding, FindingCode } from '../model/finding.ts';
+import { isObject } from '../model/json.ts';
+import type { JsonObject } from '../model/json.ts';
+import type { Context, ExitCode } from './context.ts';
+import type { AskOptions, SuspendOptions } from './program.ts';
+import { jsonText, safe } from './terminal-text.ts';
 
-export const DAEMON_COMMANDS: readonly { readonly name: string; readonly args: string; readonly description: string; readonly today: string }[] = [
-  { name: 'run', args: '', description: 'reconcile every commit and every drift', today: 'run `latido apply --yes` from a timer or a pipeline' },
-  { name: 'status', args: '', description: 'how the cluster and its objects are', today: '`latido plan` shows what differs from the commit' },
-  { name: 'get', args: '[KIND]', description: 'list objects and their conditions', today: '`latido plan --json` lists every object that differs' },
-  { name: 'events', args: '', description: 'what was done, and why', today: '`latido apply` writes what it does to standard error; keep its output' },
-  { name: 'history', args: '', description: 'past rounds', today: '`git log` has the commits; the tasks are in the log of Proxmox' },
-  { name: 'suspend', args: '[REF]', description: 'leave an object, or all, alone', today: 'do not run `latido apply` meanwhile' },
-  { name: 'resume', args: '[REF]', description: 'take it up again', today: 'run `latido apply`' },
-  { name: 'reconcile', args: '', description: 'hurry', today: 'run `latido apply`' },
-  { name: 'import', args: '[DIR]', description: 'write manifests from a live cluster', today: 'write the manifest by hand and run `latido plan`: with `adopt: matching` it takes over guests that exist' },
-];
+export async function suspendCommand(ref: string, options: SuspendOptions, context: Context): Promise<ExitCode> {
+  const until = options.until === undefined ? undefined : momentOf(options.until, context.world.clock.now());
+  const answer = await ask(options, { do: 'suspend', what: ref, reason: options.reason, ...(until === undefined ? {} : { until }) }, context);
+  const note = typeof answer['note'] === 'string' ? ` (${answer['note']})` : '';
+  return done(options, answer, `${ref} is suspended${until === undefined ? '' : ` until ${new Date(until).toISOString()}`}${note}.`, context);
+}
 
-export function daemonCommand(name: string): never {
-  const today = DAEMON_COMMANDS.find((each) => each.name === name)?.today;
-  throw failure('USAGE', `latido ${name} comes with the daemon, which this version does not have`, today === undefined ? {} : { fix: today });
+export async function resumeCommand(ref: string, options: AskOptions, context: Context): Promise<ExitCode> {
+  return done(options, await ask(options, { do: 'resume', what: ref }, context), `${ref} is resumed.`, context);
+}
+
+export async function reconcileCommand(options: AskOptions, context: Context): Promise<ExitCode> {
+  return done(options, await ask(options, { do: 'reconcile' }, context), 'The daemon looks now; latido events --follow shows what it does.', context);
+}
+
+export async function approveCommand(fingerprint: string, options: AskOptions, context: Context): Promise<ExitCode> {
+  return done(options, await ask(options, { do: 'approve', fingerprint }, context), `${fingerprint} is approved; latido events --follow shows what is done.`, context);
+}
+
+export function importCommand(): never {
+  throw failure('USAGE', 'latido import is not part of this version', { fix: 'write the manifest by hand and run `latido plan`: with `adopt: matching` it takes over guests that exist' });
+}
+
+function done(options: AskOptions, answer: JsonObject, text: string, { terminal }: Context): ExitCode {
+  const { ok: _ok, ...rest } = answer;
+  terminal.out(options.json ? `${jsonText({ format: 'latido.done/v1', ...rest })}\n` : `${safe(text)}\n`);
+  return 0;
+}
+
+/** @throws Failure with what the daemon says, or DAEMON_ABSENT */
+export async function ask(options: AskOptions, request: JsonObject, { world }: Context): Promise<JsonObject> {
+  const where = { ...(options.cluster === undefined ? {} : { cluster: options.cluster }), ...(options.state === undefined ? {} : { stateDir: options.state }) };
+  const answer = await world.daemon.ask(where, request);
+  if (answer['ok'] === true) return answer;
+  const findings = Array.isArray(answer['findings']) ? answer['findings'] : [];
+  throw new Failure(...findings.flatMap((finding: unknown) => findingOf(finding) ?? []));
+}
+
+function findingOf(value: unknown): Finding | undefined {
+  if (!isObject(value) || typeof value['fact'] !== 'string') return undefined;
+  return { code: isCode(value['code']) ? value['code'] : 'USAGE', severity: 'error', fact: value['fact'], ...(typeof value['fix'] === 'string' ? { fix: value['fix'] } : {}) };
+}
+
+function isCode(value: unknown): value is FindingCode {
+  return typeof value === 'string' && value in FINDING_CODES;
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3600_000, d: 86_400_000, w: 7 * 86_400_000 };
+
+/** `2h`, `3d`, or a moment as ISO 8601 writes it. */
+export function momentOf(text: string, now: number): number {
+  const [, count, unit] = /^(\d{1,6})([mhdw])$/.exec(text) ?? [];
+  const moment = count === undefined || unit === undefined ? Date.parse(text) : now + Number(count) * (UNITS_MS[unit] ?? 0);
+  if (Number.isFinite(moment)) return moment;
+  throw failure('USAGE', `"${text}" is not a moment`, { fix: 'write 2h, 3d, or 2026-12-01T08:00Z' });
 }

@@ -13,6 +13,9 @@ import type { World } from './context.ts';
 
 export interface ReadCommit extends Commit { readonly folder: string; readonly files: number }
 
+/** Of the world, what checking a commit takes. */
+export type VersionedWorld = Pick<World, 'kindsFor' | 'tableVersions'>;
+
 export async function readCommitOf(dir: string, cluster: string | undefined): Promise<ReadCommit> {
   const folder = cluster === undefined ? dir : await folderOf(dir, cluster);
   const source = await readSource(folder);
@@ -20,7 +23,7 @@ export async function readCommitOf(dir: string, cluster: string | undefined): Pr
 }
 
 /** `clusters/NAME` below the folder, or the folder that has this name itself. */
-async function folderOf(dir: string, cluster: string): Promise<string> {
+export async function folderOf(dir: string, cluster: string): Promise<string> {
   const below = join(dir, 'clusters', cluster);
   const isFolder = (path: string) => stat(path).then((found) => found.isDirectory(), () => false);
   if (await isFolder(below)) return below;
@@ -29,13 +32,13 @@ async function folderOf(dir: string, cluster: string): Promise<string> {
 }
 
 /** Checked against the version that the Cluster names, else the newest we know. */
-export function validateCommit(commit: Commit, world: World): Validation & { readonly version: string } {
+export function validateCommit(commit: Commit, world: VersionedWorld): Validation & { readonly version: string } {
   const { version, kinds } = world.kindsFor(versionOf(commit, world));
   return { ...validate(commit.parsed, commit.revision, kinds), version };
 }
 
 /** What the Cluster names, else the newest we know. */
-export function versionOf(commit: Commit, world: World): string {
+export function versionOf(commit: Commit, world: VersionedWorld): string {
   return declaredVersion(commit.parsed) ?? world.tableVersions.at(-1) ?? '';
 }
 
@@ -43,7 +46,7 @@ export function versionOf(commit: Commit, world: World): string {
  * The Cluster alone: what else is written is checked against the version that the cluster really runs, once it has told.
  * Throws Failure with all that is wrong with it.
  */
-export function clusterOf(commit: Commit, world: World): DesiredObject<ClusterSpec> {
+export function clusterOf(commit: Commit, world: VersionedWorld): DesiredObject<ClusterSpec> {
   const documents = commit.parsed.documents.filter(isCluster);
   const { kinds } = world.kindsFor(versionOf(commit, world));
   const { desired, findings } = validate({ documents, findings: commit.parsed.findings }, commit.revision, kinds);

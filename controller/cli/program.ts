@@ -2,16 +2,24 @@
 // Must never do the work of a command.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Context, ExitCode } from './context.ts';
-import { DAEMON_COMMANDS, daemonCommand } from './daemon-commands.ts';
+import { importCommand } from './daemon-commands.ts';
 import type { ExplainOptions } from './explain.ts';
 import type { LabCommandOptions } from './lab.ts';
 
 type Ran = ExitCode | Promise<ExitCode>;
 export interface SourceOptions { readonly cluster?: string; readonly json?: boolean }
-export interface PlanOptions extends SourceOptions { readonly out?: string; readonly detailedExitcode?: boolean; readonly state?: string; readonly verbose?: boolean }
+export interface PlanOptions extends SourceOptions { readonly out?: string; readonly detailedExitcode?: boolean; readonly state?: string; readonly verbose?: boolean; readonly fromDaemon?: boolean }
 export interface ApplyOptions extends SourceOptions { readonly plan?: string; readonly yes?: boolean; readonly approve?: string; readonly detailedExitcode?: boolean; readonly state?: string; readonly verbose?: boolean }
 export interface DoctorOptions extends SourceOptions { readonly state?: string }
 export interface RehearseOptions extends SourceOptions { readonly seed: number; readonly runs: number; readonly pve?: string; readonly live?: string; readonly script?: string }
+export interface RunOptions {
+  readonly repo?: string; readonly branch: string; readonly path?: string; readonly cluster?: string; readonly state?: string; readonly interval: number; readonly poll: number;
+  readonly sshKey?: string; readonly knownHosts?: string; readonly gitToken?: string; readonly gitUser?: string; readonly gitCa?: string;
+}
+/** Which daemon is asked. */
+export interface AskOptions { readonly cluster?: string; readonly state?: string; readonly json?: boolean }
+export interface EventsOptions extends AskOptions { readonly follow?: boolean; readonly limit: number }
+export interface SuspendOptions extends AskOptions { readonly reason: string; readonly until?: string }
 export interface DemoOptions { readonly once?: boolean; readonly fast?: boolean }
 
 /** One function per command; main.ts gives them their world. */
@@ -23,6 +31,15 @@ export interface Commands {
   readonly explain: (path: string | undefined, options: ExplainOptions, context: Context) => Ran;
   readonly lab: (dir: string | undefined, options: LabCommandOptions, context: Context) => Ran;
   readonly rehearse: (dir: string, options: RehearseOptions, context: Context) => Ran;
+  readonly run: (dir: string | undefined, options: RunOptions, context: Context) => Ran;
+  readonly status: (options: AskOptions, context: Context) => Ran;
+  readonly get: (kind: string | undefined, options: AskOptions, context: Context) => Ran;
+  readonly events: (options: EventsOptions, context: Context) => Ran;
+  readonly history: (options: AskOptions, context: Context) => Ran;
+  readonly suspend: (ref: string, options: SuspendOptions, context: Context) => Ran;
+  readonly resume: (ref: string, options: AskOptions, context: Context) => Ran;
+  readonly reconcile: (options: AskOptions, context: Context) => Ran;
+  readonly approve: (fingerprint: string, options: AskOptions, context: Context) => Ran;
   readonly demo: (options: DemoOptions, context: Context) => Ran;
 }
 
@@ -53,14 +70,21 @@ export function createProgram(context: Context, commands: Commands, done: (code:
   program.command('demo').description('see it work: two nodes, 21 guests, a plan, an apply, a migration, a drift, a lost node').option('--once', 'end after the tour').option('--fast', 'in virtual time').action(run(commands.demo));
 
   program.commandsGroup('With a cluster:');
-  work(source(program.command('plan').argument('[DIR]', 'folder of the manifests', '.'))).description('show what has to be done, what is held and why; changes nothing').option('-o, --out <file>', 'write the plan there, for latido apply --plan').action(run(commands.plan));
+  work(source(program.command('plan').argument('[DIR]', 'folder of the manifests', '.'))).description('show what has to be done, what is held and why; changes nothing').option('--from-daemon', 'the plan that the daemon made last, instead of a new one').option('-o, --out <file>', 'write the plan there, for latido apply --plan').action(run(commands.plan));
   work(source(program.command('apply').argument('[DIR]', 'folder of the manifests', '.'))).description('show the plan, ask, do exactly it').option('-p, --plan <file>', 'do only the plan in this file, or refuse').option('-y, --yes', 'do not ask').option('--approve <fingerprint>', 'do also what the plan of this fingerprint holds for an approval').action(run(commands.apply));
   source(program.command('doctor').argument('[DIR]', 'folder of the manifests', '.')).description('check endpoints, certificate, privileges, quorum, clocks; changes nothing').option('--state <dir>', STATE_HELP).action(run(commands.doctor));
 
   program.commandsGroup('With the daemon:');
-  for (const { name, args, description } of DAEMON_COMMANDS) {
-    program.command(args === '' ? name : `${name} ${args}`).description(description).addOption(json()).allowUnknownOption().allowExcessArguments().action(() => daemonCommand(name));
-  }
+  runOptions(program.command('run').argument('[DIR]', 'folder of the manifests, instead of a repository')).description('the daemon: follow every commit, undo every drift').action(run(commands.run));
+  asked(program.command('status')).description('how the cluster and the commit stand').action(run(commands.status));
+  asked(program.command('get').argument('[KIND]', 'VirtualMachine, or VirtualMachine/web; all without it')).description('list objects and their conditions').action(run(commands.get));
+  asked(program.command('events')).description('what was done, and why').option('-f, --follow', 'go on with what happens').option('-n, --limit <number>', 'how many of the past', whole(0, 500), 50).action(run(commands.events));
+  asked(program.command('history')).description('past rounds').action(run(commands.history));
+  asked(program.command('suspend').argument('<REF>', 'all, VirtualMachine, or VirtualMachine/web')).description('leave an object, a kind, or all, alone').requiredOption('--reason <text>', 'why, for those who read it later').option('--until <when>', 'a moment (2026-12-01T08:00Z) or a time from now (2h, 3d)').action(run(commands.suspend));
+  asked(program.command('resume').argument('<REF>', 'all, VirtualMachine, or VirtualMachine/web')).description('take it up again; also what is frozen or stalled').action(run(commands.resume));
+  asked(program.command('reconcile')).description('look now, and try again what failed').action(run(commands.reconcile));
+  asked(program.command('approve').argument('<FINGERPRINT>', 'as status and plan --from-daemon show it')).description('let the daemon do what this plan holds for an approval').action(run(commands.approve));
+  program.command('import').argument('[DIR]').description('write manifests from a live cluster').addOption(json()).allowUnknownOption().allowExcessArguments().action(() => importCommand());
   return program;
 }
 
@@ -73,6 +97,26 @@ function json(): Option {
 
 function source(command: Command): Command {
   return command.option('-c, --cluster <name>', 'which cluster, where the folder holds clusters/NAME for several').addOption(json());
+}
+
+function asked(command: Command): Command {
+  return command.option('-c, --cluster <name>', 'whose daemon, where several run').option('--state <dir>', STATE_HELP).addOption(json());
+}
+
+function runOptions(command: Command): Command {
+  return command
+    .option('--repo <address>', 'https or ssh address of a repository, or the path of a bare one on this machine')
+    .option('--branch <name>', 'the branch to follow', 'main')
+    .option('--path <dir>', 'folder of the cluster in the repository (default: clusters/NAME)')
+    .option('-c, --cluster <name>', 'which cluster; needed with --repo')
+    .option('--state <dir>', STATE_HELP)
+    .option('--interval <seconds>', 'a full look at least so often', whole(10, 86_400), 300)
+    .option('--poll <seconds>', 'ask a remote repository so often', whole(5, 86_400), 60)
+    .option('--ssh-key <file>', 'deploy key for an ssh address')
+    .option('--known-hosts <file>', 'the host keys to trust')
+    .option('--git-token <file>', 'file with the token for an https address')
+    .option('--git-user <name>', 'what the host wants beside the token')
+    .option('--git-ca <file>', 'certificate authority of an https address');
 }
 
 function work(command: Command): Command {

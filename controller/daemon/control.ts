@@ -17,8 +17,8 @@ export interface ControlWorld {
   readonly board: Board;
   readonly commits: Commits;
   readonly triggers: Triggers;
-  /** A plan as it is published, without secrets. */
-  readonly planJson: (plan: Plan) => JsonObject;
+  /** As in DaemonParts. */
+  readonly publishPlan: (plan: Plan) => JsonObject;
 }
 
 /** A reader that follows is answered at the latest after this; then it asks again. */
@@ -41,7 +41,7 @@ async function answer(world: ControlWorld, request: JsonObject): Promise<JsonObj
   const { board, commits, memory, triggers } = world;
   switch (request['do']) {
     case 'status': return { status: board.toJson(commits, memory.suspensions), live: board.live() };
-    case 'plan': return board.plan ? { plan: world.planJson(board.plan) } : {};
+    case 'plan': return board.plan ? world.publishPlan(board.plan) : {};
     case 'events': return events(world, request);
     case 'history': return { history: memory.history.map((round) => ({ ...round })) };
     case 'suspend': return suspendOne(world, request);

@@ -34,7 +34,8 @@ export interface DaemonParts {
   readonly reload?: AbortSignal;
   readonly supervisor?: Supervisor;
   readonly control?: ControlDoor;
-  readonly planJson?: (plan: Plan) => JsonObject;
+  /** A plan as it is published: `plan`, without secrets, and `text` for people. */
+  readonly publishPlan?: (plan: Plan) => JsonObject;
   /** Tells of changes in the cluster by itself (`/etc/pve`); instead of asking the API for hints. */
   readonly cluster?: Pick<CommitSource, 'watch'>;
   /** False when the commit names other endpoints or credentials than `env` was made for: the daemon ends to be started again. */
@@ -217,7 +218,7 @@ class Daemon {
   async #listen(): Promise<void> {
     if (this.#stopListening || !this.parts.control) return;
     const { memory, commits } = this;
-    const answers = controlAnswers({ env: this.#env, memory, commits, board: this.#board, triggers: this.#triggers, planJson: this.parts.planJson ?? ((plan) => ({ fingerprint: plan.fingerprint })) });
+    const answers = controlAnswers({ env: this.#env, memory, commits, board: this.#board, triggers: this.#triggers, publishPlan: this.parts.publishPlan ?? ((plan) => ({ plan: { fingerprint: plan.fingerprint } })) });
     this.#stopListening = await this.parts.control.listen(answers);
   }
 

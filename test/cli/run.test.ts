@@ -17,6 +17,7 @@ async function latido(args: readonly string[], more: { readonly commands?: Parti
     clock: { now: () => 0, sleep: () => Promise.resolve() }, version: '1.2.3', reportTo: 'https://example.org/issues', tableVersions: tableVersions(), tables: loadApiTables,
     kindsFor: (release) => ({ version: release, kinds: createRegistry(loadApiTables(release)) }),
     readText: (file) => Promise.reject(failure('USAGE', `${file} could not be read: ENOENT`)), writeText: missing, open: missing, lab: missing, demo: missing, simulate: missing,
+    daemon: { store: () => { throw failure('DAEMON_ABSENT', 'not here'); }, open: missing, ask: () => Promise.reject(failure('DAEMON_ABSENT', 'no daemon runs', { fix: 'start it with: latido run' })), onReload: () => () => undefined, warn: () => undefined, random: () => 0.5 },
   };
   const context: Context = {
     terminal: { out: (text) => void (told.out += text), err: (text) => void (told.err += text), style, errStyle: style, interactive: false, live: false, ask: () => Promise.resolve(undefined), ticker: () => () => undefined },
@@ -49,9 +50,15 @@ describe('a mistake on the command line', () => {
     expect(err).not.toContain('    at ');
   });
 
-  test.each(['run', 'status', 'get', 'events', 'history', 'suspend', 'resume', 'reconcile', 'import'])('%s names what does the job today', async (name) => {
-    const { code, err } = await latido([name, 'VirtualMachine/web', '--any']);
-    expect(err).toMatch(new RegExp(`^USAGE: latido ${name} comes with the daemon.*\n  fix: .*`));
+  test.each([['status'], ['get', 'VirtualMachine'], ['events'], ['history'], ['suspend', 'all', '--reason', 'works'], ['resume', 'all'], ['reconcile'], ['approve', 'plan-1a2b3c4d5e6f'], ['plan', '--from-daemon']])('%s says so when no daemon runs', async (...args) => {
+    const { code, err } = await latido(args);
+    expect(err).toMatch(/^DAEMON_ABSENT: no daemon runs\n  fix: start it with: latido run\n/);
+    expect(code).toBe(1);
+  });
+
+  test('import says what does the job today', async () => {
+    const { code, err } = await latido(['import', '.']);
+    expect(err).toMatch(/^USAGE: latido import is not part of this version\n  fix: .*/);
     expect(code).toBe(1);
   });
 });
