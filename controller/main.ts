@@ -257,7 +257,7 @@ async function writeText(file: string, text: string | Iterable<string>): Promise
   try {
     const handle = await open(temporary, 'wx', 0o600);
     try {
-      await handle.writeFile(text);
+      for (const piece of typeof text === 'string' ? [text] : text) await handle.writeFile(piece);
       await handle.sync();
     } finally {
       await handle.close();

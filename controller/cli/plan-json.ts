@@ -7,16 +7,31 @@ import { isInSync, type Plan, type PlannedChange, type PlannedStep } from '../mo
 import type { Ref } from '../model/ref.ts';
 import type { Action, Hold } from '../model/step.ts';
 import { PLAN_FORMAT } from './plan-schema.ts';
-import { withoutSecrets } from './terminal-text.ts';
+import { jsonText, withoutSecrets } from './terminal-text.ts';
 
-export function planToJson(plan: Plan): JsonObject {
+export function planToJson(plan: Plan, changes: readonly JsonObject[] = plan.changes.map(changeJson)): JsonObject {
   const { create, update, adopt, delete: deleted, unchanged, held, steps } = plan.counts;
   return {
     format: PLAN_FORMAT, cluster: plan.cluster, revision: plan.revision, fingerprint: plan.fingerprint, inSync: isInSync(plan),
     counts: { create, update, adopt, delete: deleted, unchanged, held, steps },
-    changes: plan.changes.map(changeJson),
+    changes,
     warnings: plan.warnings.map(findingJson),
   };
+}
+
+/** Few enough that a piece is small, enough that a file takes few writes. */
+const CHANGES_AT_ONCE = 100;
+
+/** The text of `planToJson` in pieces: that of ten thousand changes at once would take more memory than all else. */
+export function* planTexts(plan: Plan): Generator<string, void> {
+  // A quote inside of a value is escaped, so that these words are the field.
+  const [before = '', after = ''] = jsonText(planToJson(plan, [])).split('"changes": []', 2);
+  yield `${before}"changes": [`;
+  for (let at = 0; at < plan.changes.length; at += CHANGES_AT_ONCE) {
+    const texts = plan.changes.slice(at, at + CHANGES_AT_ONCE).map((change) => `\n    ${jsonText(changeJson(change)).replaceAll('\n', '\n    ')}`);
+    yield `${at === 0 ? '' : ','}${texts.join(',')}`;
+  }
+  yield `${plan.changes.length === 0 ? '' : '\n  '}]${after}\n`;
 }
 
 /** What a file of `latido plan --out` binds an apply to. */

@@ -1,6 +1,6 @@
 import { Ajv } from 'ajv';
 import { describe, expect, test } from 'vitest';
-import { parsePlanFile, planToJson } from '../../controller/cli/plan-json.ts';
+import { parsePlanFile, planTexts, planToJson } from '../../controller/cli/plan-json.ts';
 import { PLAN_SCHEMA } from '../../controller/cli/plan-schema.ts';
 import { jsonText } from '../../controller/cli/terminal-text.ts';
 import { change, everything, plan, step } from './plans.ts';
@@ -21,6 +21,9 @@ describe('planToJson', () => {
   test('the order of keys is that of the documentation', () => {
     expect(Object.keys(planToJson(everything))).toEqual(['format', 'cluster', 'revision', 'fingerprint', 'inSync', 'counts', 'changes', 'warnings']);
     expect(jsonText(planToJson(everything))).toBe(jsonText(planToJson(everything)));
+    for (const one of [everything, { ...everything, changes: [] }]) expect([...planTexts(one)].join('')).toBe(`${jsonText(planToJson(one))}\n`);
+    const many = { ...everything, changes: Array.from({ length: 250 }, (_, at) => everything.changes[at % everything.changes.length] ?? []).flat() };
+    expect([...planTexts(many)].join('')).toBe(`${jsonText(planToJson(many))}\n`);
   });
 
   test('no secret is in it, neither in a field nor in a call', () => {
