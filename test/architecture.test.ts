@@ -10,12 +10,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   model: [],
   safety: ['model'],
   pve: ['model'],
+  pmxcfs: ['model', 'pve'],
   manifests: ['model'],
   status: ['model'],
   sources: ['model', 'manifests'],
   kinds: ['model', 'pve', 'safety'],
   plan: ['model', 'safety'],
-  observe: ['model'],
+  observe: ['model', 'pve', 'pmxcfs'],
   apply: ['model', 'safety', 'observe'],
   'reconcile.ts': ['model', 'manifests', 'observe', 'plan', 'apply', 'status'],
   daemon: ['model', 'manifests', 'observe', 'plan', 'apply', 'status', 'reconcile.ts'],
@@ -25,7 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'main.ts': ['model', 'pve', 'kinds', 'sources', 'cli', 'env', 'sim', 'reconcile.ts', 'manifests', 'daemon'],
 };
 
-const PURE = ['model', 'pve', 'kinds', 'plan', 'safety'];
+const PURE = ['model', 'pve', 'pmxcfs', 'kinds', 'plan', 'safety'];
 const IMPURE: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['async', /\basync\b|\bawait\b|new Promise\b|Promise\.(?!<)/], ['a clock', /Date\.now|new Date\(\)|performance\.now|setTimeout|setInterval/],
   ['randomness', /Math\.random|randomUUID|randomBytes/], ['the process', /\bprocess\./],
