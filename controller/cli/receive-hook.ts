@@ -16,7 +16,7 @@ import { contains } from '../sources/branch.ts';
 import { clusterFolders, meaningOf, parseUpdates, serverSettings } from '../sources/received.ts';
 import type { ServerSettings, Update } from '../sources/received.ts';
 import { signatureTrouble } from '../sources/signatures.ts';
-import type { Context, ExitCode } from './context.ts';
+import type { ExitCode, Terminal, World } from './context.ts';
 import { clusterOf, validateCommit } from './manifests.ts';
 import { findingsText } from './render-findings.ts';
 import { renderPlan } from './render-plan.ts';
@@ -31,6 +31,9 @@ export interface Hook {
   readonly daemonPlan?: (cluster: string, commit: SourceCommit, style: Style) => Promise<string | undefined>;
   leave(code: ExitCode): void;
 }
+
+/** Of a command's context, what a hook takes. */
+export interface HookContext { readonly terminal: Pick<Terminal, 'out'>; readonly world: Pick<World, 'clock' | 'kindsFor' | 'open' | 'tableVersions'> }
 
 /** One cluster's part of the pushed commit. */
 interface Part { readonly folder: string; readonly source: SourceCommit; readonly commit: Commit; readonly findings: readonly Finding[]; readonly isValid: boolean; readonly counts: string }
@@ -47,7 +50,7 @@ export function hookOf(process: NodeJS.Process): Hook {
   return { repository: resolve(dir), input: () => text(process.stdin), leave: (code) => void process.stdout.write('', () => process.exit(code)) };
 }
 
-export async function receiveHookCommand(hook: Hook, context: Context): Promise<ExitCode> {
+export async function receiveHookCommand(hook: Hook, context: HookContext): Promise<ExitCode> {
   const settings = await serverSettings(hook.repository);
   const updates = parseUpdates(await hook.input());
   const say = (line: string) => context.terminal.out(`${hanging('', line, STYLE.width).join('\n')}\n`);
@@ -67,7 +70,7 @@ export async function receiveHookCommand(hook: Hook, context: Context): Promise<
 
 type Say = (line: string) => void;
 
-async function receive({ before, after = '' }: Update, settings: ServerSettings, hook: Hook, context: Context, say: Say): Promise<ExitCode> {
+async function receive({ before, after = '' }: Update, settings: ServerSettings, hook: Hook, context: HookContext, say: Say): Promise<ExitCode> {
   const { repository } = hook;
   const trouble = settings.signers === undefined ? undefined : await signatureTrouble(repository, after, settings.signers);
   if (trouble !== undefined) return refuse(context, [{ code: 'SIGNATURE_INVALID', severity: 'error', fact: `the commit ${after.slice(0, 12)} is not accepted: ${trouble}`, fix: 'sign it with an allowed key: git commit --amend -S' }], say);
@@ -85,7 +88,7 @@ async function receive({ before, after = '' }: Update, settings: ServerSettings,
   return showPlans(parts, settings, hook, context, say);
 }
 
-function refuse({ terminal }: Context, findings: readonly Finding[], say: Say): 1 {
+function refuse({ terminal }: HookContext, findings: readonly Finding[], say: Say): 1 {
   terminal.out(findingsText(findings, STYLE));
   say('Refused: nothing was changed.');
   return 1;
@@ -96,7 +99,7 @@ async function foldersGone(repository: string, before: string | undefined, now: 
   return (await clusterFolders(repository, before, paths)).filter((folder) => folder !== '' && !now.includes(folder));
 }
 
-async function partOf(repository: string, id: string, folder: string, { branch }: ServerSettings, { world }: Context): Promise<Part> {
+async function partOf(repository: string, id: string, folder: string, { branch }: ServerSettings, { world }: HookContext): Promise<Part> {
   const revision = `${branch}@${id.length === 64 ? 'sha256' : 'sha1'}:${id}`;
   const source: SourceCommit = { id, revision, files: (await readCommit(repository, id, folder)).files };
   const commit: Commit = { revision, parsed: parseFiles(source.files) };
@@ -107,14 +110,14 @@ async function partOf(repository: string, id: string, folder: string, { branch }
   return { folder, source, commit, findings, isValid: desired !== undefined, counts: `${counts}; checked against Proxmox VE ${version}` };
 }
 
-function showPart({ folder, findings, isValid, counts }: Part, { terminal }: Context, say: Say): void {
+function showPart({ folder, findings, isValid, counts }: Part, { terminal }: HookContext, say: Say): void {
   terminal.out(findingsText(findings, STYLE));
   const name = folder === '' ? 'The commit' : safe(folder);
   say(isValid ? `${name} is valid: ${counts}.` : `${name} is not valid: ${countFindings(findings)}.`);
 }
 
 /** All at once, because the one who pushes waits; shown in order. A cluster that does not answer is no reason to refuse. */
-async function showPlans(parts: readonly Part[], settings: ServerSettings, hook: Hook, context: Context, say: Say): Promise<ExitCode> {
+async function showPlans(parts: readonly Part[], settings: ServerSettings, hook: Hook, context: HookContext, say: Say): Promise<ExitCode> {
   const done = new AbortController();
   const late = context.world.clock.sleep(PLANS_MS, done.signal).then(() => 'late' as const, () => 'late' as const);
   const plans = parts.map((part) => planOf(part, settings, hook, context).catch((error: unknown) => error));
@@ -138,7 +141,7 @@ class Plan {
   constructor(readonly text: string) {}
 }
 
-async function planOf({ folder, source, commit }: Part, { stateDir }: ServerSettings, hook: Hook, { world }: Context): Promise<Plan> {
+async function planOf({ folder, source, commit }: Part, { stateDir }: ServerSettings, hook: Hook, { world }: HookContext): Promise<Plan> {
   const cluster = clusterOf(commit, world);
   const told = await hook.daemonPlan?.(folder === '' ? cluster.ref.name : basename(folder), source, STYLE);
   if (told !== undefined) return new Plan(told);
@@ -152,7 +155,7 @@ async function planOf({ folder, source, commit }: Part, { stateDir }: ServerSett
 }
 
 /** The version that the cluster really runs may refuse what the one in the manifest does not: that is an invalid commit. */
-function whyNoPlan(error: unknown, name: string, { terminal }: Context, say: Say): ExitCode {
+function whyNoPlan(error: unknown, name: string, { terminal }: HookContext, say: Say): ExitCode {
   const findings = error instanceof Failure ? error.findings : undefined;
   if (findings?.some(({ severity, place }) => severity === 'error' && place !== undefined) === true) {
     terminal.out(findingsText(findings, STYLE));

@@ -46,8 +46,8 @@ export async function git(dir: string, args: readonly string[], call: GitCall = 
 export function saidBy(error: unknown): string {
   const text = error instanceof GitError ? error.stderr : error instanceof Error ? error.message : String(error);
   const lines = text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
-  const telling = lines.find((line) => /^(fatal|error|ssh|remote|Host key|Permission|@?WARNING: REMOTE)|: (Permission denied|Connection)/i.test(line)) ?? lines[0] ?? 'git said nothing';
-  return withoutCredentials(telling).slice(0, SAID_MAX);
+  const telling = lines.find((line) => /^(fatal|error|ssh|remote|Host key|Permission)|REMOTE HOST IDENTIFICATION|: (Permission denied|Connection)/i.test(line)) ?? lines[0] ?? 'git said nothing';
+  return withoutCredentials(telling.replaceAll(/^[@\s]+|[@\s]+$/g, '')).slice(0, SAID_MAX);
 }
 
 /** Git itself hides the password of an address, not what stands before the colon. */

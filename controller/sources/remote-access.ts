@@ -50,9 +50,14 @@ function protocolOf(url: string): 'https' | 'ssh' | undefined {
 function sshCommand({ keyFile, knownHostsFile }: NonNullable<Access['ssh']>): string {
   return [
     'ssh', '-o', 'BatchMode=yes', '-o', 'StrictHostKeyChecking=yes', '-o', 'CheckHostIP=no', '-o', `ConnectTimeout=${CONNECT_S}`, ...SSH_ALIVE,
-    ...keyFile === undefined ? [] : ['-i', shellWord(keyFile), '-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none'],
-    ...knownHostsFile === undefined ? [] : ['-o', shellWord(`UserKnownHostsFile="${knownHostsFile}"`), '-o', 'GlobalKnownHostsFile=/dev/null'],
+    ...keyFile === undefined ? [] : ['-o', shellWord(`IdentityFile="${sshPath(keyFile)}"`), '-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none'],
+    ...knownHostsFile === undefined ? [] : ['-o', shellWord(`UserKnownHostsFile="${sshPath(knownHostsFile)}"`), '-o', 'GlobalKnownHostsFile=/dev/null'],
   ].join(' ');
+}
+
+/** ssh puts the host and the like in place of `%h` in a path. */
+function sshPath(path: string): string {
+  return path.replaceAll('%', '%%');
 }
 
 function httpsConfig({ tokenFile, username, caFile }: NonNullable<Access['https']>): readonly string[] {

@@ -91,7 +91,7 @@ async function fetchBranch({ mirror, clock }: RemoteOptions, branch: string, acc
     await git(mirror, ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', access.url, `+refs/heads/${branch}:${FETCHED}`], { config: access.config, signal: abort.signal });
   } catch (error) {
     if (isLocked(error)) throw error;
-    throw unreachable(access.shown, branch, abort.signal.aborted ? `it took longer than ${FETCH_MS / 60_000} minutes` : saidBy(error));
+    throw unreachable(access.shown, branch, abort.signal.aborted ? new Error(`it took longer than ${FETCH_MS / 60_000} minutes`) : error);
   } finally {
     done.abort();
   }
@@ -102,9 +102,10 @@ function isLocked(error: unknown): boolean {
   return error instanceof GitError && /\.lock'?: File exists|could not lock config/.test(error.stderr);
 }
 
-function unreachable(url: string, branch: string, said: string): Failure {
-  if (/couldn't find remote ref/i.test(said)) return failure('SOURCE_UNREADABLE', `${url} has no branch ${branch}`, { fix: 'push it, or name another branch' });
-  return failure('SOURCE_UNREACHABLE', `${url} cannot be fetched: ${said}`, { fix: fixFor(said) });
+function unreachable(url: string, branch: string, error: unknown): Failure {
+  const all = error instanceof GitError ? error.stderr : '';
+  if (/couldn't find remote ref/i.test(all)) return failure('SOURCE_UNREADABLE', `${url} has no branch ${branch}`, { fix: 'push it, or name another branch' });
+  return failure('SOURCE_UNREACHABLE', `${url} cannot be fetched: ${saidBy(error)}`, { fix: fixFor(all) });
 }
 
 function fixFor(said: string): string {
