@@ -26,6 +26,10 @@ import type { Registry } from './model/kind.ts';
 import type { KindsFor } from './reconcile.ts';
 import type { StoryStep } from './sim/script.ts';
 
+/** In the state folder; up here, because the command runs before the end of this file is reached. */
+const LOCK = 'lock';
+const SOCKET = 'control.sock';
+
 /** Any fixed moment: a virtual demo is the same each time. */
 const DEMO_START_MS = Date.UTC(2026, 10, 22, 12);
 
@@ -85,9 +89,6 @@ async function lockState(folder: string): Promise<() => Promise<void>> {
   if (answer.held) return () => lock.release();
   throw failure('STATE_LOCKED', `${answer.by} works on this cluster, with the state folder ${folder}`, { fix: 'wait until it has ended; when it is the daemon, push the commit, or use latido reconcile and latido approve' });
 }
-
-const LOCK = 'lock';
-const SOCKET = 'control.sock';
 
 function daemonDoors(): DaemonDoors {
   return {
