@@ -61,11 +61,12 @@ async function requireSignature(repository: string, head: string, { branch, sign
 
 /** Compares the head with the one before, durably: a rewrite while we were away is noticed as well. */
 async function remember(repository: string, head: string, { branch, store }: BranchOptions): Promise<Memory> {
-  const before = memoryOf(await store.read(MEMORY_FILE), branch);
+  const before = memoryOf(await store.read(MEMORY_FILE).catch(() => undefined), branch);
   if (before?.head === head) return before;
   const instead = before !== undefined && !await contains(repository, head, before.head) ? before.head : undefined;
   const memory: Memory = { branch, head, ...(instead === undefined ? {} : { instead }) };
-  await store.write(MEMORY_FILE, `${JSON.stringify({ format: 'latido.source/v1', ...memory })}\n`);
+  // On a full disk the commit still counts; only a rewrite during a restart would go unseen.
+  await store.write(MEMORY_FILE, `${JSON.stringify({ format: 'latido.source/v1', ...memory })}\n`).catch(() => undefined);
   return memory;
 }
 

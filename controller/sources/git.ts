@@ -7,6 +7,8 @@ export interface GitCall {
   readonly config?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** Given up when nothing was printed for so long; of what is quiet by nature, the longest it may take. */
+  readonly silentMs?: number;
 }
 
 /** Git ended with an exit code other than 0; some of its answers are that and nothing printed. */
@@ -17,7 +19,7 @@ export class GitError extends Error {
   }
 }
 
-/** Git says something at least this often, unless it hangs. */
+/** What reads a repository on this machine answers in milliseconds, unless it hangs on a dead network disk. */
 const SILENT_MS = 60_000;
 const SAID_MAX = 300;
 // Inside of a receiving hook, new objects lie in a quarantine folder that only these name.
@@ -33,7 +35,7 @@ export async function git(dir: string, args: readonly string[], call: GitCall = 
   let failed: GitError | undefined;
   const runner = simpleGit({
     baseDir: dir, config: ['core.useReplaceRefs=false', ...call.config ?? []], allowEnvironment: [...QUARANTINE, ...OURS], unsafe: UNSAFE,
-    timeout: { block: SILENT_MS }, ...(call.signal === undefined ? {} : { abort: call.signal }),
+    timeout: { block: call.silentMs ?? SILENT_MS }, ...(call.signal === undefined ? {} : { abort: call.signal }),
     // simple-git takes an exit code without a word for success, and makes an error of its own of whatever is answered here.
     errors: (error, { exitCode, stdErr }) => (exitCode === 0 ? error : failed = new GitError(exitCode, Buffer.concat(stdErr).toString('utf8'))),
   });

@@ -28,11 +28,12 @@ const FETCHED = 'refs/latido/fetched';
 export function remoteSource(options: RemoteOptions): CommitSource {
   const branch = checkedBranch(options.branch);
   const access = remoteAccess(options.url, options);
+  const health = { isChecked: false };
   let shown: string | undefined;
   let last: Promise<unknown> = Promise.resolve();
   /** One after the other, never joined: who asks after a push must not get what was fetched before it. */
   const look = (): Promise<SourceCommit> => {
-    const next = last.then(() => newest(options, branch, access));
+    const next = last.then(() => newest(options, branch, access, health));
     last = next.then(({ id }) => { shown = id; }, (error: unknown) => { shown = troubleName(error); });
     return next;
   };
@@ -58,12 +59,21 @@ async function poll(signal: AbortSignal, { clock, random, pollMs }: RemoteOption
   }
 }
 
-async function newest(options: RemoteOptions, branch: string, access: FetchAccess): Promise<SourceCommit> {
+/** Whether the mirror was found whole since the last success: a host that is away for hours is no reason to check it each minute. */
+interface Health { isChecked: boolean }
+
+async function newest(options: RemoteOptions, branch: string, access: FetchAccess, health: Health): Promise<SourceCommit> {
   try {
-    return await fetchAndRead(options, branch, access);
+    const commit = await fetchAndRead(options, branch, access);
+    health.isChecked = false;
+    return commit;
   } catch (error) {
     // A power loss or a kill in the middle of a fetch leaves torn objects and locks. The mirror is only a copy.
-    if (isAnswer(error) || (!isLocked(error) && await isWhole(options.mirror))) throw error;
+    if (isAnswer(error)) throw error;
+    if (!isLocked(error)) {
+      health.isChecked ||= await isWhole(options.mirror);
+      if (health.isChecked) throw error;
+    }
     await rm(options.mirror, { recursive: true, force: true });
     return fetchAndRead(options, branch, access);
   }
@@ -88,7 +98,7 @@ async function fetchBranch({ mirror, clock }: RemoteOptions, branch: string, acc
   const done = new AbortController();
   void clock.sleep(FETCH_MS, done.signal).then(() => abort.abort(), () => undefined);
   try {
-    await git(mirror, ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', access.url, `+refs/heads/${branch}:${FETCHED}`], { config: access.config, signal: abort.signal });
+    await git(mirror, ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', access.url, `+refs/heads/${branch}:${FETCHED}`], { config: access.config, signal: abort.signal, silentMs: FETCH_MS });
   } catch (error) {
     if (isLocked(error)) throw error;
     throw unreachable(access.shown, branch, abort.signal.aborted ? new Error(`it took longer than ${FETCH_MS / 60_000} minutes`) : error);
@@ -121,7 +131,7 @@ function isAnswer(error: unknown): boolean {
 }
 
 async function isWhole(mirror: string): Promise<boolean> {
-  return git(mirror, ['fsck', '--connectivity-only', '--no-dangling', '--no-progress']).then(
+  return git(mirror, ['fsck', '--connectivity-only', '--no-dangling', '--no-progress'], { silentMs: FETCH_MS }).then(
     () => git(mirror, ['rev-parse', '--git-dir']).then(() => true), () => false);
 }
 

@@ -136,6 +136,12 @@ describe('what goes wrong', () => {
     expect(await source().latest()).toMatchObject({ id, files: [{ text: 'a: 2\n' }] });
   });
 
+  test('a disk that takes no memory does not stop a commit', async () => {
+    const id = push({ 'clusters/one/a.yaml': 'a: 1\n' });
+    const full: Store = { ...store, read: () => Promise.reject(new Error('EIO')), write: () => Promise.reject(new Error('ENOSPC')) };
+    expect((await source({ store: full }).latest()).id).toBe(id);
+  });
+
   test('a torn memory tells of no rewrite, and is written anew', async () => {
     push({ 'clusters/one/a.yaml': 'a: 1\n' });
     await store.write('source.json', '{"format":"latido.sou');
