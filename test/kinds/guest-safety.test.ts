@@ -89,3 +89,16 @@ describe('a volume that leaves Git', () => {
     expect(outline(await world.plan(without))).toEqual([]);
   });
 });
+
+describe('a volume of another guest', () => {
+  const taken = mail('config: { memory: 512, scsi3: { file: "shared:200/vm-200-disk-0.raw" } }');
+  const owner: GuestSpec = { vmid: 200, node: 'pve1', config: { name: 'db', scsi0: 'shared:200/vm-200-disk-0.raw,size=1G' } };
+
+  test('is not attached', async () => {
+    const world = new World({ storages, guests: [owner, { vmid: 110, node: 'pve1', config: { name: 'mail', tags: 'latido', memory: '512' } }] });
+    expect((await world.plan(taken)).changes[0]?.steps.map(({ hold }) => hold?.reason)).toEqual([expect.stringContaining('of guest 200') as string]);
+  });
+  test('is not what a guest is made with', async () => {
+    await expect(new World({ storages, guests: [owner] }).plan(taken)).rejects.toThrow('names a volume of guest 200');
+  });
+});

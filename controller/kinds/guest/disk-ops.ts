@@ -6,7 +6,7 @@ import type { Json } from '../../model/json.ts';
 import type { KindContext } from '../../model/kind.ts';
 import type { ApiTables } from '../../pve/api-tables.ts';
 import { printSize } from '../../pve/sizes.ts';
-import { allocation, compareSize, hasFixedSize, isDiskSlot, parseDesiredDisk, parseLiveDisk, printDisk } from './disks.ts';
+import { allocation, compareSize, hasFixedSize, isDiskSlot, ownerOf, parseDesiredDisk, parseLiveDisk, printDisk } from './disks.ts';
 import type { DesiredDisk, LiveDisk } from './disks.ts';
 import type { GuestLive } from './live.ts';
 import { changeEffect, diffOption } from './options.ts';
@@ -62,6 +62,10 @@ function measured(type: GuestType, slot: string, text: string, live: GuestLive):
 function attachOp(tables: ApiTables, type: GuestType, slot: string, wanted: DesiredDisk, value: Json, live: GuestLive, running: boolean, context: KindContext): Op {
   const effect = changeEffect(tables, type, slot, value, live, running);
   if (slot === 'rootfs') return { op: 'refused', path: 'config.rootfs', from: undefined, to: value, reason: 'a root file system cannot be given to an existing container' };
+  const owner = wanted.type === 'given' ? ownerOf(wanted.file) : undefined;
+  if (owner !== undefined && owner !== live.guest.vmid && context.facts.guests.has(owner)) {
+    return { op: 'refused', path: `config.${slot}`, from: undefined, to: value, reason: `the volume is of guest ${owner}: two guests that write to one volume destroy what is on it` };
+  }
   const made = newDisk(type, slot, wanted, live.guest.node, context);
   return { op: 'attach', slot, to: value, effect: effect.effect === 'refused' ? 'restart' : effect.effect, ...made };
 }

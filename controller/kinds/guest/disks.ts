@@ -113,3 +113,9 @@ export function compareSize(desired: number, live: number): 'same' | 'grow' | 's
   if (live >= desired && live - desired < EXTENT) return 'same';
   return desired > live ? 'grow' : 'shrink';
 }
+
+/** `local:110/vm-110-disk-0.qcow2`, `zfs:base-900-disk-0/vm-110-disk-1` → the VMID in the volume's own name, after that of its base. */
+export function ownerOf(volume: string): number | undefined {
+  const names = [...volume.matchAll(/(?:^|[/:])(?:vm|base|subvol|basevol)-(\d+)-/g)];
+  return names.length === 0 ? undefined : Number(names.at(-1)?.[1]);
+}

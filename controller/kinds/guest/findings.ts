@@ -2,7 +2,7 @@
 // (liveFindings), all at once. Pure.
 import { objectsOf } from '../../model/desired.ts';
 import type { Desired, DesiredObject } from '../../model/desired.ts';
-import type { GuestType } from '../../model/facts.ts';
+import type { Facts, GuestType } from '../../model/facts.ts';
 import { nodeFact } from '../../model/facts.ts';
 import type { Finding, FindingCode } from '../../model/finding.ts';
 import { isObject } from '../../model/json.ts';
@@ -14,7 +14,7 @@ import { paramOf } from '../../pve/api-tables.ts';
 import { checkValue } from '../../pve/check.ts';
 import { optionFindings as invalidParts } from '../../pve/option-findings.ts';
 import { templateOf } from './create.ts';
-import { hasFixedSize, isDiskSlot, parseDesiredDisk, printDisk } from './disks.ts';
+import { hasFixedSize, isDiskSlot, ownerOf, parseDesiredDisk, printDisk } from './disks.ts';
 import { rootOnly } from './options.ts';
 import { nameOption, READONLY_OPTIONS } from './ops.ts';
 import { allowedNodes } from './placement.ts';
@@ -158,7 +158,18 @@ export function guestLiveFindings(type: GuestType, object: DesiredObject<GuestSp
   if (object.spec.source?.template !== undefined && !templateOf(type, object, context)) {
     findings.push(found('REFERENCE_MISSING', 'spec.source.template', `there is no template '${object.spec.source.template}', and no manifest defines it`, guessFix(String(object.spec.source.template), [...facts.guests.values()].filter((guest) => guest.template).map((guest) => guest.name))));
   }
-  return [...findings, ...bridgeFindings(object, nodes, context, found)];
+  return [...findings, ...foreignVolumes(type, object, facts, found), ...bridgeFindings(object, nodes, context, found)];
+}
+
+/** Of a guest that is to be made; one that exists may hold a volume that was another's once. */
+function foreignVolumes(type: GuestType, { spec }: DesiredObject<GuestSpec>, facts: Facts, found: Found): readonly Finding[] {
+  if (facts.guests.has(spec.vmid)) return [];
+  return Object.entries(spec.config ?? {}).filter(([option]) => isDiskSlot(type, option)).flatMap(([slot, value]) => {
+    const disk = parseDesiredDisk(type, value);
+    const owner = 'problem' in disk || disk.type !== 'given' ? undefined : ownerOf(disk.file);
+    if (owner === undefined || owner === spec.vmid || !facts.guests.has(owner)) return [];
+    return [found('OPTION_INVALID', `spec.config.${slot}`, `${slot} names a volume of guest ${owner}: two guests that write to one volume destroy what is on it`, 'give the guest a volume of its own')];
+  });
 }
 
 function bridgeFindings(object: DesiredObject<GuestSpec>, nodes: readonly string[], context: KindContext, found: Found): readonly Finding[] {

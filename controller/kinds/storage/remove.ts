@@ -4,6 +4,7 @@ import type { KindContext, Steps } from '../../model/kind.ts';
 import type { Hold } from '../../model/step.ts';
 import { writeStep } from '../collection.ts';
 import type { Edit, Live } from '../collection.ts';
+import { ownerOf } from '../guest/disks.ts';
 import { desiredGuests, usesStorage } from '../guests-named.ts';
 import { storagesNamed } from './findings.ts';
 import type { StorageSpec } from './schema.ts';
@@ -26,13 +27,11 @@ function referenced(id: string, live: Live, { desired, facts }: KindContext): Ho
   if (!/images|rootdir/.test(content)) return undefined;
   if (live.holds === undefined) return { code: 'REFERENCED', reason: 'what is on it could not be read: guests may stand on it', approvable: true };
   // Whose a volume is that has no VMID in its name (a LUN), nobody can tell.
-  const used = live.holds.filter((volume) => Number.isNaN(ownerOf(volume)) || facts.guests.has(ownerOf(volume)));
+  const used = live.holds.filter((volume) => {
+    const owner = ownerOf(volume);
+    return owner === undefined || facts.guests.has(owner);
+  });
   return used.length === 0 ? undefined : { code: 'REFERENCED', reason: `${few(used)} ${used.length === 1 ? 'is' : 'are'} still on it`, approvable: false };
-}
-
-/** `local:110/vm-110-disk-0.qcow2`, `lvm:vm-110-disk-0`, `zfs:subvol-200-disk-0` → the VMID in the volume's name. */
-function ownerOf(volume: string): number {
-  return Number(/(?:^|[/:])(?:vm|base|subvol|basevol)-(\d+)-/.exec(volume)?.[1] ?? Number.NaN);
 }
 
 function few(names: readonly string[]): string {
