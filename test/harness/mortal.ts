@@ -18,7 +18,7 @@ export class Mortal {
 
   constructor(world: World, store: Store, private readonly point?: KillPoint) {
     this.died = new Promise((resolve) => { this.#bury = resolve; });
-    const env = world.envOf(this.#transport(world.sim.transport()), this.#store(store));
+    const env = world.envOf(this.#transport(world.transport()), this.#store(store));
     const { clock } = env;
     this.env = { ...env, clock: { now: () => clock.now(), sleep: (ms, signal) => clock.sleep(ms, signal).then(() => this.#ifAlive(undefined)) } };
   }

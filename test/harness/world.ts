@@ -51,12 +51,14 @@ export class World {
   readonly sim: Simulation;
   readonly env: Env;
   readonly #credentials: Credentials;
+  readonly #wrap: (transport: Transport) => Transport;
 
   constructor(cluster: ClusterSpec = {}, options: WorldOptions = {}) {
     const { version = '9.2', wrap = (transport) => transport, store = createMemoryStore(), credentials = { token: `${LAB_TOKEN.id}=${LAB_TOKEN.secret}` }, ...more } = options;
     this.#credentials = credentials;
     this.sim = new Simulation({ seed: 1, tables: tables(version), startMs: START_MS, cluster, ...more });
-    this.env = this.envOf(wrap(this.sim.transport()), store);
+    this.#wrap = wrap;
+    this.env = this.envOf(this.transport(), store);
   }
 
   envOf(transport: Transport, store: Store): Env {
@@ -65,6 +67,11 @@ export class World {
     const endpoints = Object.keys(this.sim.state.nodes).map((node) => `https://${node}:8006`);
     const pve = createPveClient({ endpoints, credentials: this.#credentials, transport, clock, random });
     return { pve, clock, store, log: SILENT, random };
+  }
+
+  /** Another way into the cluster, through what the test put before it. */
+  transport(): Transport {
+    return this.#wrap(this.sim.transport());
   }
 
   run<T>(work: Promise<T>): Promise<T> {

@@ -1,0 +1,131 @@
+// In: every request that a controller sends, and the simulated cluster in the moment it is sent. Out: what must never
+// have happened. Knows nothing of the controller but the plan that it says it is doing.
+import type { HttpRequest, Transport } from '../../../controller/model/doors.ts';
+import { runnableSteps } from '../../../controller/model/plan.ts';
+import type { Plan } from '../../../controller/model/plan.ts';
+import { isQuorate } from '../../../controller/sim/quorum.ts';
+import type { Simulation } from '../../../controller/sim/simulation.ts';
+import type { Limits, Wanted } from './random-commits.ts';
+import { SOMEBODY_ELSES } from './random-faults.ts';
+
+const MARK = 'latido';
+/** What was seen of the cluster may be so old when a write goes out: the age of a bulk look, and the way. */
+const SIGHT_MS = 4_000;
+
+interface Write { readonly method: string; readonly path: string; readonly params: Readonly<Record<string, string>>; readonly node: string; readonly vmid: number | undefined; readonly action: string }
+
+export class Observer {
+  readonly violations: string[] = [];
+  sim: Simulation | undefined;
+  #wanted: readonly Wanted[] = [];
+  /** Guests whose last manifest said `reclaim: delete`. */
+  readonly #reclaimable = new Set<number>();
+  readonly #strangers: readonly number[];
+  #planned = new Map<string, Readonly<Record<string, string>>[]>();
+  #spent = { deletions: 0, restarts: 0, migrations: 0 };
+  #lastQuorate = new Map<string, number>();
+
+  constructor(strangers: readonly number[], private readonly limits: Limits) {
+    this.#strangers = strangers;
+  }
+
+  wrap = (through: Transport): Transport => ({
+    send: (endpoint, request, timeoutMs, signal) => {
+      this.#see(new URL(endpoint).hostname, request);
+      return through.send(endpoint, request, timeoutMs, signal);
+    },
+    close: () => through.close(),
+  });
+
+  /** A commit is being brought about. */
+  commits(wanted: readonly Wanted[]): void {
+    this.#wanted = wanted;
+    for (const { vmid, reclaim } of wanted) {
+      if (reclaim === 'delete') this.#reclaimable.add(vmid);
+      else this.#reclaimable.delete(vmid);
+    }
+  }
+
+  /** A plan is about to be done: nothing else may be. */
+  does(plan: Plan): void {
+    this.#spent = { deletions: 0, restarts: 0, migrations: 0 };
+    this.#planned = new Map();
+    for (const { action } of runnableSteps(plan)) {
+      if (action.via !== 'pve') continue;
+      const key = `${action.method} ${action.path}`;
+      const params = Object.fromEntries(Object.entries(action.params).map(([name, value]) => [name, String(value)]));
+      this.#planned.set(key, [...(this.#planned.get(key) ?? []), params]);
+    }
+  }
+
+  #see(node: string, request: HttpRequest): void {
+    if (!this.sim) return;
+    const now = this.sim.clock.now();
+    for (const one of Object.keys(this.sim.state.nodes)) if (isQuorate(this.sim.state, one)) this.#lastQuorate.set(one, now);
+    if (request.method === 'GET') return;
+    const write = writeOf(node, request);
+    if (now - (this.#lastQuorate.get(node) ?? 0) > SIGHT_MS) this.#forbid(write, 'the cluster is not quorate');
+    this.#planAllows(write);
+    this.#guestIsOurs(write, this.sim);
+    this.#haIsAsked(write, this.sim);
+    this.#nothingLost(write);
+    this.#withinLimits(write);
+  }
+
+  #planAllows(write: Write): void {
+    const planned = this.#planned.get(`${write.method} ${write.path}`) ?? [];
+    const { digest: _digest, ...sent } = write.params;
+    if (!planned.some((params) => JSON.stringify(sorted(params)) === JSON.stringify(sorted(sent)))) this.#forbid(write, 'no step of the plan says so');
+  }
+
+  #guestIsOurs(write: Write, sim: Simulation): void {
+    if (write.vmid === undefined) return;
+    const guest = sim.state.guests[write.vmid];
+    if (!guest || write.action === '/clone') return;
+    if (this.#strangers.includes(write.vmid)) this.#forbid(write, 'it is a guest of somebody else');
+    if (guest.config.name === SOMEBODY_ELSES) this.#forbid(write, 'the VMID was reused by somebody else');
+    const isMarked = String(guest.config.tags ?? '').split(/[;, ]/).includes(MARK);
+    const isNamed = this.#wanted.some(({ vmid, name }) => vmid === write.vmid && name === guest.config.name);
+    const isCreating = write.action === '' && write.method === 'POST';
+    if (!isMarked && !isNamed && !isCreating) this.#forbid(write, 'it does not carry our mark');
+  }
+
+  #haIsAsked(write: Write, sim: Simulation): void {
+    if (write.vmid === undefined || !/^\/(status\/|migrate$)/.test(write.action)) return;
+    const resource = sim.state.ha.resources[`vm:${write.vmid}`];
+    if (resource && resource.state !== 'ignored') this.#forbid(write, 'the HA manager manages it');
+  }
+
+  #nothingLost(write: Write): void {
+    if (write.method === 'DELETE' && write.vmid !== undefined && write.action === '') {
+      if (this.#wanted.some(({ vmid }) => vmid === write.vmid)) this.#forbid(write, 'the commit still wants it');
+      if (!this.#reclaimable.has(write.vmid)) this.#forbid(write, 'its volumes were to be kept');
+    }
+    if (write.params.force === '1' && (write.vmid === undefined || !this.#reclaimable.has(write.vmid))) this.#forbid(write, 'its volumes were to be kept');
+    if (write.method === 'DELETE' && write.path.includes('/storage')) this.#forbid(write, 'volumes go only with their guests');
+  }
+
+  #withinLimits(write: Write): void {
+    const spent = this.#spent;
+    if (write.method === 'DELETE' && write.vmid !== undefined) spent.deletions += 1;
+    if (write.action === '/status/reboot') spent.restarts += 1;
+    if (write.path.endsWith('/migrate')) spent.migrations += 1;
+    for (const [what, most] of Object.entries(this.limits)) if (spent[what as keyof Limits] > most) this.#forbid(write, `more than ${most} ${what} in one round`);
+  }
+
+  #forbid({ method, path, params }: Write, why: string): void {
+    this.violations.push(`${why}: ${method} ${path} ${JSON.stringify(params)}`);
+  }
+}
+
+function writeOf(node: string, request: HttpRequest): Write {
+  const [path = '', query = ''] = request.url.replace(/^\/api2\/json/, '').split('?');
+  const found = /^\/nodes\/[^/]+\/(?:qemu|lxc)(?:\/(\d+)(.*))?$/.exec(path);
+  const params = Object.fromEntries(new URLSearchParams(request.body ?? query));
+  const vmid = found?.[1] ?? (found ? params.vmid : undefined);
+  return { method: request.method, path, params, node, vmid: vmid === undefined ? undefined : Number(vmid), action: found?.[2] ?? '' };
+}
+
+function sorted(params: Readonly<Record<string, string>>): readonly (readonly [string, string])[] {
+  return Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1));
+}
