@@ -49,6 +49,29 @@ describe('an HA guest', () => {
   });
 });
 
+describe('a node that is to be free of guests', () => {
+  const drained = (nodes: string) => `apiVersion: latido/v1\nkind: Node\nmetadata: { name: pve1 }\nspec: { maintenance: true }\n---\napiVersion: latido/v1\nkind: HAGroup\nmetadata: { name: both }\nspec: { nodes: ${nodes}, restricted: true }\n---\n${mail('ha: { group: both }, config: { memory: 512 }')}`;
+  async function grouped(nodes: string): Promise<World> {
+    const world = await worldWith({ running: true });
+    await managed(world, 'started');
+    await world.run(world.env.pve.write('POST', '/cluster/ha/rules', { rule: 'both', type: 'node-affinity', nodes, strict: 1, resources: 'vm:110', comment: '[latido]' }));
+    return world;
+  }
+
+  test('does not send an HA guest away only to have it brought back, again and again', async () => {
+    const world = await grouped('pve1:2,pve2:1');
+    const plan = await world.plan(drained('{ pve1: 2, pve2: 1 }'));
+    expect(plan.changes.find(({ id }) => id === '110')?.steps.map(({ hold }) => hold?.reason)).toEqual([expect.stringContaining('node-maintenance enable pve1') as string]);
+  });
+  test('sends it only where its group lets it stay', async () => {
+    const world = await grouped('pve1,pve3');
+    await world.apply(drained('[pve1, pve3]'));
+    await world.run(world.env.clock.sleep(120_000));
+    expect(world.guest(110).node).toBe('pve3');
+    expect((await world.plan(drained('[pve1, pve3]'))).changes.filter(({ steps }) => steps.length > 0)).toEqual([]);
+  });
+});
+
 describe('a guest that leaves Git', () => {
   test('is not even stopped when it is protected and would be destroyed', async () => {
     const world = await worldWith({ running: true, config: { protection: 1 } }, ['reclaim=delete']);

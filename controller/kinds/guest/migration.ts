@@ -8,6 +8,8 @@ import type { KindContext } from '../../model/kind.ts';
 import type { Desired } from '../../model/desired.ts';
 import type { Facts, GuestType } from '../../model/facts.ts';
 import { nodeFact } from '../../model/facts.ts';
+import type { HaGroupSpec } from '../ha/group-schema.ts';
+import { prioritiesOf } from '../ha/nodes.ts';
 import { isDiskSlot, parseLiveDisk } from './disks.ts';
 import type { GuestLive } from './live.ts';
 import type { Op } from './ops.ts';
@@ -23,13 +25,28 @@ export function mustMove(object: DesiredObject<GuestSpec>, node: string, desired
 export function migrationOp(type: GuestType, object: DesiredObject<GuestSpec>, live: GuestLive, context: KindContext): readonly Op[] {
   const from = live.guest.node;
   if (!mustMove(object, from, context.desired)) return [];
-  const allowed = (mayBeOn(object) ?? context.facts.nodes.map((node) => node.name)).filter((node) => !inMaintenance(context.desired, node));
+  const settled = live.ha && live.ha.state !== 'ignored' ? settledByGroup(object, from, context) : undefined;
+  // The HA manager's own maintenance mode moves it, and keeps it away.
+  if (settled && nodeFact(context.facts, from)?.maintenance) return [];
+  if (settled?.length === 0) {
+    return [{ op: 'stuck', path: 'placement', from, to: 'elsewhere', reason: `its HA group prefers ${from}, so that the HA manager would bring it back at once: run ha-manager crm-command node-maintenance enable ${from} on a node` }];
+  }
+  const allowed = (settled ?? mayBeOn(object) ?? context.facts.nodes.map((node) => node.name)).filter((node) => !inMaintenance(context.desired, node));
   const to = chooseNode(allowed, context.facts, (node) => node !== from && storagesReach(type, live, node, context.facts));
   if (to === undefined) {
     if (allowed.length === 0 && live.guest.status === 'stopped') return [];
     return [{ op: 'stuck', path: 'placement', from, to: allowed.join(' or ') || 'elsewhere', reason: whyNowhere(allowed, mayBeOn(object), from, context.facts) }];
   }
   return [{ op: 'migrate', from, to, through: live.ha && live.ha.state !== 'ignored' ? 'ha' : 'guest' }];
+}
+
+/** Where the HA manager would leave it: the nodes of its group that are preferred no less than the one where it is, or all of them without failback. */
+function settledByGroup({ spec }: DesiredObject<GuestSpec>, from: string, { desired }: KindContext): readonly string[] | undefined {
+  const group = objectsOf(desired, 'HAGroup').find(({ ref }) => ref.name === spec.ha?.group)?.spec as HaGroupSpec | undefined;
+  if (!group) return undefined;
+  const priorities = prioritiesOf(group.nodes);
+  const least = spec.ha?.failback === false || group.nofailback === true ? 0 : priorities.get(from) ?? 0;
+  return [...priorities].filter(([name, priority]) => name !== from && priority >= least && !inMaintenance(desired, name)).map(([name]) => name);
 }
 
 /** An HA guest with a group is placed by the HA manager, and moving it by hand would not last (IN-TIME 2 F). */
