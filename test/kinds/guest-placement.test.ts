@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { chooseNode, chooseStorage } from '../../controller/kinds/guest/placement.ts';
 import { migrationMode } from '../../controller/kinds/guest/migration.ts';
+import { templateCalled } from '../../controller/kinds/guest/named.ts';
 import type { GuestLive } from '../../controller/kinds/guest/live.ts';
 import { facts, GIB, guest, node, storage } from '../harness/facts.ts';
 
@@ -51,4 +52,9 @@ describe('how a guest moves', () => {
   ])('%s refuses', (_, there, sentence) => expect(migrationMode('qemu', there, 'b', facts())).toEqual({ mode: 'refused', reason: expect.stringContaining(sentence) as string }));
 
   test('a running container restarts', () => expect(migrationMode('lxc', live({ rootfs: 'shared:1/vm-1-disk-0.raw,size=4G' }, { preconditions: { running: 1, 'not-allowed-nodes': {} } }), 'b', facts())).toMatchObject({ mode: 'restart' }));
+});
+
+test('of two templates of one name it is always the same one', () => {
+  const two = [guest(901, { name: 'golden', template: true }), guest(900, { name: 'golden', template: true })];
+  expect([two, [...two].reverse()].map((guests) => templateCalled(facts({ guests }), 'qemu', 'golden')?.vmid)).toEqual([900, 900]);
 });

@@ -32,7 +32,7 @@ function indexOf(objects: readonly DesiredGuest[]): ReadonlyMap<string | number,
 // By the guests and not by the facts, because a plan makes new facts for each guest that it adds.
 const ofCluster = new WeakMap<Facts['guests'], Types<ReadonlyMap<string, GuestFact>>>();
 
-/** The live template that is called so; of several the one that Proxmox lists first. */
+/** The live template that is called so; of several the one with the lowest VMID, because Proxmox lists them in any order. */
 export function templateCalled(facts: Facts, type: GuestType, name: string): GuestFact | undefined {
   const known = ofCluster.get(facts.guests) ?? {};
   ofCluster.set(facts.guests, known);
@@ -41,5 +41,5 @@ export function templateCalled(facts: Facts, type: GuestType, name: string): Gue
 
 function templatesOf(facts: Facts, type: GuestType): ReadonlyMap<string, GuestFact> {
   const templates = [...facts.guests.values()].filter((guest) => guest.type === type && guest.template);
-  return new Map(templates.reverse().map((guest) => [guest.name, guest]));
+  return new Map(templates.sort((a, b) => b.vmid - a.vmid).map((guest) => [guest.name, guest]));
 }
