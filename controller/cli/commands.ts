@@ -19,5 +19,13 @@ export const COMMANDS: Commands = {
   reconcile: async (...given) => (await import('./daemon-commands.ts')).reconcileCommand(...given),
   approve: async (...given) => (await import('./daemon-commands.ts')).approveCommand(...given),
   apply: async (...given) => (await import('./apply.ts')).applyCommand(...given),
+  init: async (options, context) => {
+    const { initServerCommand, programOf } = await import('./init-server.ts');
+    return initServerCommand(options.server, options, programOf(process), context);
+  },
+  receiveHook: async (context) => {
+    const { hookOf, receiveHookCommand } = await import('./receive-hook.ts');
+    return receiveHookCommand(hookOf(process), context);
+  },
   doctor: async (...given) => (await import('./doctor.ts')).doctorCommand(...given),
 };

@@ -20,6 +20,7 @@ export interface RunOptions {
 export interface AskOptions { readonly cluster?: string; readonly state?: string; readonly json?: boolean }
 export interface EventsOptions extends AskOptions { readonly follow?: boolean; readonly limit: number }
 export interface SuspendOptions extends AskOptions { readonly reason: string; readonly until?: string }
+export interface InitOptions { readonly server: string; readonly branch?: string; readonly json?: boolean }
 export interface DemoOptions { readonly once?: boolean; readonly fast?: boolean }
 
 /** One function per command; main.ts gives them their world. */
@@ -41,6 +42,8 @@ export interface Commands {
   readonly reconcile: (options: AskOptions, context: Context) => Ran;
   readonly approve: (fingerprint: string, options: AskOptions, context: Context) => Ran;
   readonly demo: (options: DemoOptions, context: Context) => Ran;
+  readonly init: (options: InitOptions, context: Context) => Ran;
+  readonly receiveHook: (context: Context) => Ran;
 }
 
 export function createProgram(context: Context, commands: Commands, done: (code: ExitCode) => void): Command {
@@ -75,6 +78,8 @@ export function createProgram(context: Context, commands: Commands, done: (code:
   source(program.command('doctor').argument('[DIR]', 'folder of the manifests', '.')).description('check endpoints, certificate, privileges, quorum, clocks; changes nothing').option('--state <dir>', STATE_HELP).action(run(commands.doctor));
 
   program.commandsGroup('With the daemon:');
+  program.command('init').description('make a bare repository that people push to: its hook validates, shows the plan, refuses').requiredOption('--server <path>', 'where the repository is made').option('--branch <name>', 'the branch that the cluster follows', 'main').addOption(json()).action(run(commands.init));
+  program.command('receive-hook', { hidden: true }).description('run by git on a push').action(run((...args: readonly unknown[]) => commands.receiveHook(args.at(-1) as Context)));
   runOptions(program.command('run').argument('[DIR]', 'folder of the manifests, instead of a repository')).description('the daemon: follow every commit, undo every drift').action(run(commands.run));
   asked(program.command('status')).description('how the cluster and the commit stand').action(run(commands.status));
   asked(program.command('get').argument('[KIND]', 'VirtualMachine, or VirtualMachine/web; all without it')).description('list objects and their conditions').action(run(commands.get));
