@@ -27,7 +27,10 @@ const OWN: Readonly<Record<string, Param>> = {
   parent: { type: 'string' }, snaptime: { type: 'integer' }, vmstate: { type: 'string' }, runningmachine: { type: 'string' }, runningcpu: { type: 'string' },
   'running-nets-host-mtu': { type: 'string' }, meta: { type: 'string' }, snapstate: { type: 'string' },
 };
-const LINE: Readonly<Record<GuestType, RegExp>> = { qemu: /^([a-z][a-z_-]*\d*):\s*(.+?)\s*$/, lxc: /^([a-z][a-z_]*\d*):\s*(.+?)\s*$/ };
+const LINE: Readonly<Record<GuestType, RegExp>> = { qemu: /^([a-z][a-z_-]*\d*):(.*)$/, lxc: /^([a-z][a-z_]*\d*):(.*)$/ };
+/** A path of the host as a drive: Proxmox finds out which volume it is; that is left to it. */
+const HOST_PATH = /^(?:file=)?\//;
+const DRIVE = /^(?:ide|sata|scsi|virtio|efidisk|tpmstate)\d+$/;
 const PENDING: Readonly<Record<GuestType, RegExp>> = { qemu: /^\[PENDING\]\s*$/i, lxc: /^\[pve:pending\]\s*$/i };
 
 export function parseGuestFile(tables: ApiTables, type: GuestType, text: string): GuestFile | undefined {
@@ -38,8 +41,9 @@ export function parseGuestFile(tables: ApiTables, type: GuestType, text: string)
     else if (!/^\s*$/.test(line)) into.push(line);
   }
   const deletes = parts.pending.find((line) => line.startsWith('delete:'));
-  const main = parseSection(tables, type, parts.main);
-  const pending = parseSection(tables, type, parts.pending.filter((line) => line !== deletes));
+  const options = optionsOf(tables, type);
+  const main = parseSection(options, parts.main);
+  const pending = parseSection(options, parts.pending.filter((line) => line !== deletes));
   if (!main || !pending) return undefined;
   return {
     config: { ...main, digest: createHash('sha1').update(text).digest('hex') }, pending,
@@ -69,7 +73,7 @@ function masked(key: string, value: FileValue): FileValue {
   return key === 'cipassword' ? MASK : value;
 }
 
-function parseSection(tables: ApiTables, type: GuestType, lines: readonly string[]): Section | undefined {
+function parseSection(options: Options, lines: readonly string[]): Section | undefined {
   const section: Section = {};
   let description: string | undefined;
   for (const line of lines) {
@@ -77,30 +81,35 @@ function parseSection(tables: ApiTables, type: GuestType, lines: readonly string
     const old = /^description:\s*(.*\S)\s*$/.exec(line)?.[1];
     if (comment !== undefined) description = `${description ?? ''}${decodeText(comment)}\n`;
     else if (old !== undefined) description = `${description ?? ''}${decodeText(old)}`;
-    else if (!put(tables, type, section, line)) return undefined;
+    else if (!put(options, section, line)) return undefined;
   }
   // A container's keeps the newline at its end.
-  const described = type === 'qemu' ? description?.trimEnd() : description;
-  return described === undefined || (type === 'lxc' && described === '') ? section : { ...section, description: described };
+  const described = options.type === 'qemu' ? description?.trimEnd() : description;
+  return described === undefined || (options.type === 'lxc' && described === '') ? section : { ...section, description: described };
 }
 
-function put(tables: ApiTables, type: GuestType, section: Section, line: string): boolean {
+function put({ type, paramOf: find }: Options, section: Section, line: string): boolean {
   const [, raw, rawValue = ''] = type === 'lxc' ? (/^(lxc\.[a-z0-9_\-.]+)(?::|\s*=)\s*(.*?)\s*$/.exec(line) ?? []) : [];
   // Raw keys of a container are no options; only its environment is shown as one.
   if (raw === 'lxc.environment.runtime') section.env = section.env === undefined ? rawValue : `${section.env}\0${rawValue}`;
   if (raw !== undefined) return true;
-  const [, key, text] = LINE[type].exec(line) ?? [];
-  if (key === undefined || text === undefined) return false;
-  const param = Object.hasOwn(OWN, key) ? OWN[key] : optionParam(tables, type, key);
-  const value = param && guestValue(param, param.format === undefined && param.type === 'string' && type === 'qemu' && key !== 'args' ? text.replace(/^"(.*)"$/, '$1') : text);
-  // Proxmox takes a path of the host apart again; that is left to it.
-  if (value === undefined || (/^(?:ide|sata|scsi|virtio|efidisk|tpmstate)\d+$/.test(key) && /^(?:file=)?\//.test(text))) return false;
+  const [, key, rest] = LINE[type].exec(line) ?? [];
+  // Of nothing but blanks Proxmox keeps one: `boot: ` says that nothing is booted from.
+  const text = rest?.trim() || rest?.slice(-1);
+  if (key === undefined || !text) return false;
+  const param = find(key);
+  const isQuoted = type === 'qemu' && key !== 'args' && param?.type === 'string' && param.format === undefined;
+  const value = param && guestValue(param, isQuoted ? text.replace(/^"(.*)"$/, '$1') : text);
+  if (value === undefined || (HOST_PATH.test(text) && DRIVE.test(key))) return false;
   section[key] = value;
   return true;
 }
 
-function optionParam(tables: ApiTables, type: GuestType, key: string): Param | undefined {
+/** The options of one type of guest. */
+interface Options { readonly type: GuestType; readonly paramOf: (key: string) => Param | undefined }
+
+function optionsOf(tables: ApiTables, type: GuestType): Options {
   const update = tables.method('PUT', `/nodes/{node}/${type}/{vmid}/config`);
   const create = tables.method('POST', `/nodes/{node}/${type}`);
-  return (update && paramOf(update, key)) ?? (create && paramOf(create, key));
+  return { type, paramOf: (key) => (Object.hasOwn(OWN, key) ? OWN[key] : (update && paramOf(update, key)) ?? (create && paramOf(create, key))) };
 }
