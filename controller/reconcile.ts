@@ -2,6 +2,7 @@
 // Start reading here. Nothing is patched into what was observed: the next round reads again.
 import { openJournal } from './apply/journal.ts';
 import { applyPlan } from './apply/executor.ts';
+import { identitiesOfMade } from './apply/made.ts';
 import { settle } from './apply/settle.ts';
 import type { Settled } from './apply/settle.ts';
 import type { Parsed } from './manifests/parse.ts';
@@ -70,7 +71,8 @@ export async function applyRound(env: Env, round: Round, options: ApplyRoundOpti
   const journal = await openJournal(env.store);
   if (runnableSteps(round.plan).length > 0) await writeInventory(env.store, memoriesBefore(round.inventory.memories, round.plan));
   const result = await applyPlan(round.plan, { env, journal, version: round.version, placeOf: placesOf(round.desired), ...options });
-  await writeInventory(env.store, nextMemories(round.inventory.memories, round.plan, result));
+  const made = await identitiesOfMade(env, round.version, round.plan, result);
+  await writeInventory(env.store, nextMemories(round.inventory.memories, round.plan, result, made));
   return result;
 }
 

@@ -7,15 +7,18 @@ import type { GuestFact } from '../model/facts.ts';
 import { isObject } from '../model/json.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Condition } from '../model/step.ts';
-import { BULK, parseFacts } from '../observe/parse-facts.ts';
+import { BULK, parseFacts, parseQuorate, rows } from '../observe/parse-facts.ts';
 import type { Now } from '../safety/conditions.ts';
 
 /** One bulk look serves all steps that start within this time. */
 const FRESH_MS = 1_500;
+const SLOW_MS = 3_000;
 const PATHS = [BULK.resources, BULK.status, BULK.haStatus, BULK.haResources, BULK.tasks, BULK.managerStatus] as const;
 
 export interface Looker {
   look(conditions: readonly Condition[]): Promise<Now>;
+  /** The uuids of these guests, as far as they tell them. */
+  identities(vmids: readonly number[]): Promise<ReadonlyMap<number, string>>;
   /** After an effect of ours what was seen before it says nothing any more. */
   forget(): void;
 }
@@ -29,13 +32,24 @@ export function createLooker(env: Env, version: string): Looker {
   };
   return {
     forget: () => { last = undefined; },
+    identities: async (vmids) => {
+      let now = await bulk();
+      for (const vmid of vmids) now = await readConfig(env, vmid, now);
+      return now.identities ?? new Map();
+    },
     look: async (conditions) => {
       let now = await bulk();
       for (const vmid of new Set(conditions.flatMap((condition) => (OF_CONFIG.has(condition.is) && 'vmid' in condition ? [condition.vmid] : [])))) now = await readConfig(env, vmid, now);
       for (const vmid of new Set(conditions.flatMap((condition) => ('vmid' in condition && condition.is !== 'vmid-free' ? [condition.vmid] : [])))) now = await lookAt(env, vmid, now);
-      return now;
+      return env.clock.now() - (last?.at ?? 0) > SLOW_MS ? withQuorum(env, now) : now;
     },
   };
+}
+
+/** Asked again at the end of a look that took its time: nodes that answer late, or not at all, are how a quorum is lost. */
+async function withQuorum(env: Env, now: Now): Promise<Now> {
+  const answer = await ask(env, BULK.haStatus);
+  return { ...now, quorate: parseQuorate(rows(new Map([[BULK.haStatus, answer]]), BULK.haStatus)) };
 }
 
 async function lookAll(env: Env, version: string): Promise<Now> {

@@ -6,7 +6,7 @@ import type { Facts } from '../model/facts.ts';
 import { refText } from '../model/ref.ts';
 import type { Hold, Step } from '../model/step.ts';
 import { insideWindow } from '../safety/windows.ts';
-import { notObservable, notOurs, notQuorate, pruneHold, reused } from '../safety/holds.ts';
+import { notObservable, notOurs, notQuorate, pruneHold, reused, unrecognised } from '../safety/holds.ts';
 
 /** What this plan has spent so far of the policy's limits. */
 export interface Spent { deletions: number; restarts: number; migrations: number }
@@ -15,7 +15,7 @@ export function objectHold(change: Change, facts: Facts, policy: Policy, spent: 
   const blind = notObservable(change.observed);
   if (blind) return blind;
   if (change.verb === 'none') return undefined;
-  return notQuorate(facts) ?? reused(change) ?? notOurs(change, policy) ?? pruneHold(change, policy, commit) ?? deletionLimit(change, policy, spent);
+  return notQuorate(facts) ?? reused(change) ?? unrecognised(change) ?? notOurs(change, policy) ?? pruneHold(change, policy, commit) ?? deletionLimit(change, policy, spent);
 }
 
 function deletionLimit(change: Change, policy: Policy, spent: Spent): Hold | undefined {

@@ -23,12 +23,18 @@ export function notOurs(change: Change, policy: Policy): Hold | undefined {
   if (change.verb === 'delete' && change.observed.state === 'present' && !change.observed.owned) {
     return { code: 'NOT_OWNED', reason: 'it does not carry our mark: latido did not make it', approvable: false };
   }
-  if (change.verb !== 'adopt') return undefined;
+  if (change.verb !== 'adopt' || isBegun(change)) return undefined;
   if (policy.adopt === 'never') return { code: 'ADOPT_POLICY', reason: 'it exists and latido did not make it; policy.adopt is never', approvable: false };
   const name = change.fields.find((field) => field.path === 'config.name' || field.path === 'config.hostname');
   if (name) return { code: 'NOT_OWNED', reason: `${change.subject.id} is in use by '${String(name.from)}', which latido did not make`, approvable: true };
   if (policy.adopt === 'confirm') return { code: 'ADOPT_POLICY', reason: 'it exists and latido did not make it, and policy.adopt is confirm', approvable: true };
   return undefined;
+}
+
+/** We began to make it and were killed before it had our mark, as a clone has it last. What was taken over or seen is remembered with its uuid. */
+function isBegun({ subject: { memory }, observed, fields }: Change): boolean {
+  const isNamed = !fields.some((field) => field.path === 'config.name');
+  return memory !== undefined && memory.identity === undefined && observed.state === 'present' && observed.identity !== undefined && isNamed;
 }
 
 /** A remembered identity that differs from the live one means that the id was reused by somebody else. */
@@ -39,6 +45,18 @@ export function reused(change: Change): Hold | undefined {
   if (live === undefined) return change.verb === 'delete' ? { code: 'NOT_OWNED', reason: `nobody can tell whether ${change.subject.id} is the object that latido made (${remembered}): it has no uuid`, approvable: false } : undefined;
   if (remembered === live || change.identity === live) return undefined;
   return { code: 'NOT_OWNED', reason: `${change.subject.id} is no longer the object that latido made (${live}, not ${remembered})`, approvable: false };
+}
+
+/**
+ * A clone, a restored backup and whoever takes a VMID may carry our mark. While no uuid is remembered, the name tells:
+ * one that neither the manifest nor the memory knows is somebody else's, until a person says that it is not.
+ */
+export function unrecognised(change: Change): Hold | undefined {
+  const { subject: { memory }, observed } = change;
+  if (change.verb !== 'update' || observed.state !== 'present' || observed.identity === undefined || memory?.identity !== undefined) return undefined;
+  const name = change.fields.find((field) => field.path === 'config.name')?.from;
+  if (name === undefined || name === memory?.ref.name) return undefined;
+  return { code: 'NOT_OWNED', reason: `${change.subject.id} carries our mark, but it is called '${String(name)}' and nothing remembers that latido made it`, approvable: true };
 }
 
 /** What left Git is removed only as the policy says. */

@@ -49,6 +49,8 @@ export function nextMemories(before: readonly Memory[], plan: Plan, result: Appl
   return plan.memories.flatMap((memory) => {
     const change = changes.get(keyOf(memory));
     if (change && isNewToUs(change) && !begun.has(refText(change.ref))) return change.verb === 'adopt' ? known.get(keyOf(memory)) ?? [] : [];
+    // What is held as not ours must not become ours by being looked at.
+    if (change?.hold?.code === 'NOT_OWNED') return known.get(keyOf(memory)) ?? [];
     const unfinished = change !== undefined && (incomplete.has(refText(change.ref)) || change.hold !== undefined || change.steps.some((step) => step.hold));
     if (change?.verb === 'delete' && !unfinished) return [];
     const old = known.get(keyOf(memory));
@@ -68,6 +70,7 @@ export function memoriesBefore(before: readonly Memory[], plan: Plan): readonly 
   const planned = plan.memories.flatMap((memory): readonly Memory[] => {
     const change = changes.get(keyOf(memory));
     const old = known.get(keyOf(memory));
+    if (change?.hold?.code === 'NOT_OWNED') return old ? [old] : [];
     if (change && isNewToUs(change) && (change.hold || (change.steps.length > 0 && change.steps.every((step) => step.hold)))) return old ? [old] : [];
     if (!old) return [memory];
     const identity = change?.verb === 'create' ? undefined : old.identity;
