@@ -28,6 +28,8 @@ export class SimulatedPmxcfs {
   readonly #locks = new Map<string, LockEntry>();
   readonly #partitions = new Map<string, ReadonlySet<string>>();
   readonly #stamps = new Map<string, { readonly text: string; readonly seconds: number }>();
+  /** How far a node's clock is from the simulation's. */
+  readonly #skewMs = new Map<string, number>();
   #writes = 0;
 
   constructor(sim: Simulation) {
@@ -57,11 +59,16 @@ export class SimulatedPmxcfs {
     if (this.#processes.has(node)) this.#start(node, this.#sim.clock.now() + RESTART_MS);
   }
 
+  /** Sets the node's clock: its new locks are stamped by it, and as a judge it measures with it. */
+  jumpClock(node: string, ms: number): void {
+    this.#skewMs.set(node, (this.#skewMs.get(node) ?? 0) + ms);
+  }
+
   #start(node: string, mountedAtMs: number): void {
     const process = new PmxcfsProcess(node, mountedAtMs);
     this.#processes.set(node, process);
     this.#partitions.set(node, membersSeenBy(this.#sim.state, node));
-    process.timers.restart(this.#locks, Math.floor(mountedAtMs / 1000));
+    process.timers.restart(this.#locks, this.#secondsOf(node, mountedAtMs));
   }
 
   #mounted(node: string): PmxcfsProcess | { readonly ok: false; readonly errno: string } {
@@ -83,7 +90,7 @@ export class SimulatedPmxcfs {
     process.resyncUntilMs = this.#sim.clock.now() + RESYNC_MS;
     if (!process.missedWrites || !isQuorate(this.#sim.state, node)) return;
     process.missedWrites = false;
-    process.timers.restart(this.#locks, this.#nowSeconds());
+    process.timers.restart(this.#locks, this.#secondsOf(node));
   }
 
   #read(node: string, path: string): FileResult<string> {
@@ -178,7 +185,7 @@ export class SimulatedPmxcfs {
   #mkdir(node: string, path: string): FileResult<void> {
     const name = this.#lockName(path) ?? '';
     if (this.#locks.has(name)) return refused('EEXIST');
-    this.#put(node, name, { writer: this.#idOf(node), mtime: this.#nowSeconds(), version: this.#writes + 1 });
+    this.#put(node, name, { writer: this.#idOf(node), mtime: this.#secondsOf(node), version: this.#writes + 1 });
     return done;
   }
 
@@ -205,7 +212,8 @@ export class SimulatedPmxcfs {
   /** The member with the lowest id has the say, by its own clock. */
   #judge(node: string, name: string, entry: LockEntry): void {
     const members = this.#members(node).sort((a, b) => this.#idOf(a.node) - this.#idOf(b.node));
-    if (members[0]?.timers.isExpired(name, entry, this.#nowSeconds())) this.#put(node, name, undefined);
+    const judge = members[0];
+    if (judge?.timers.isExpired(name, entry, this.#secondsOf(judge.node))) this.#put(node, name, undefined);
   }
 
   /** One write of the database: all members of the quorate part have it at once, the others miss it. */
@@ -215,7 +223,7 @@ export class SimulatedPmxcfs {
     else this.#locks.delete(name);
     const receivers = new Set(this.#members(node));
     for (const process of this.#processes.values()) {
-      if (receivers.has(process)) process.timers.receive(name, entry, this.#nowSeconds());
+      if (receivers.has(process)) process.timers.receive(name, entry, this.#secondsOf(process.node));
       else process.missedWrites = true;
     }
   }
@@ -240,6 +248,10 @@ export class SimulatedPmxcfs {
 
   #nowSeconds(): number {
     return Math.floor(this.#sim.clock.now() / 1000);
+  }
+
+  #secondsOf(node: string, atMs = this.#sim.clock.now()): number {
+    return Math.floor((atMs + (this.#skewMs.get(node) ?? 0)) / 1000);
   }
 }
 
