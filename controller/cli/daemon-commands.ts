@@ -56,10 +56,15 @@ function isCode(value: unknown): value is FindingCode {
 
 const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3600_000, d: 86_400_000, w: 7 * 86_400_000 };
 
+/** Without a date in front, the language takes almost anything for a moment. */
+function isoMoment(text: string): number {
+  return /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
+}
+
 /** `2h`, `3d`, or a moment as ISO 8601 writes it. */
 export function momentOf(text: string, now: number): number {
   const [, count, unit] = /^(\d{1,6})([mhdw])$/.exec(text) ?? [];
-  const moment = count === undefined || unit === undefined ? Date.parse(text) : now + Number(count) * (UNITS_MS[unit] ?? 0);
+  const moment = count === undefined || unit === undefined ? isoMoment(text) : now + Number(count) * (UNITS_MS[unit] ?? 0);
   if (Number.isFinite(moment)) return moment;
   throw failure('USAGE', `"${text}" is not a moment`, { fix: 'write 2h, 3d, or 2026-12-01T08:00Z' });
 }
