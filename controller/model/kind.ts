@@ -46,6 +46,8 @@ export interface ResourceKind<Spec = unknown, Live = unknown> {
   fields(object: DesiredObject<Spec>): readonly string[];
   /** Among its kind lower ones are planned first: what has no choice takes its place before what has one. */
   turn?(object: DesiredObject<Spec>): number;
+  /** Whether the first one's data is a difference to the second one's, of the same kind: it is destroyed before, or keeps the other from it. */
+  standsOn?(live: Live, base: Live): boolean;
   /** Objects whose deletion can never be asked for (Cluster, Node): prune passes them by. */
   readonly neverPruned?: boolean;
   /** Others may name an object of this kind that no manifest defines: it may exist in the cluster, which `liveFindings` of the namer checks. */

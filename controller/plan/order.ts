@@ -6,7 +6,12 @@ import type { Registry } from '../model/kind.ts';
 import { compareText, refText } from '../model/ref.ts';
 import type { Ref } from '../model/ref.ts';
 
-export interface Ordered { readonly change: Change; readonly before: readonly Ref[] }
+export interface Ordered {
+  readonly change: Change;
+  readonly before: readonly Ref[];
+  /** Objects whose data stands on this one's, of something to be deleted. */
+  readonly carries: readonly Ref[];
+}
 
 export function orderChanges(changes: readonly Change[], kinds: Registry, desired: Desired): readonly Ordered[] {
   // Kinds that share ids share a rank: virtual machines and containers compete for the same storages.
@@ -18,7 +23,10 @@ export function orderChanges(changes: readonly Change[], kinds: Registry, desire
   const removing = changes.filter((change) => change.verb === 'delete').sort((a, b) => byRank(b, a));
   return [
     ...afterRequirements(building, kinds, desired),
-    ...removing.map((change) => ({ change, before: namersOf(change, building, removing, kinds) })),
+    ...clonesFirst(removing, changes, kinds).map(({ change, carries }) => ({
+      change, carries: carries.map((other) => other.ref),
+      before: [...namersOf(change, building, removing, kinds), ...carries.filter((other) => other.verb === 'delete').map((other) => other.ref)],
+    })),
   ];
 }
 
@@ -31,7 +39,7 @@ function afterRequirements(building: readonly Change[], kinds: Registry, desired
     if (placed.has(key)) return;
     const object = change.subject.desired;
     const before = object ? (kinds.get(change.ref.kind)?.requires(object, desired) ?? []).filter((ref) => byRef.has(refText(ref))) : [];
-    const entry = { change, before };
+    const entry = { change, before, carries: [] };
     visiting.add(key);
     for (const ref of before) {
       const required = byRef.get(refText(ref));
@@ -43,6 +51,26 @@ function afterRequirements(building: readonly Change[], kinds: Registry, desired
   const visiting = new Set<string>();
   for (const change of building) place(change);
   return [...placed.values()];
+}
+
+interface Carrier { readonly change: Change; readonly carries: readonly Change[] }
+
+/** Depth first: a linked clone may be a template with linked clones of its own. */
+function clonesFirst(removing: readonly Change[], changes: readonly Change[], kinds: Registry): readonly Carrier[] {
+  const placed = new Map<Change, Carrier>();
+  const place = (change: Change): void => {
+    if (placed.has(change)) return;
+    const carries = changes.filter((other) => other !== change && standsOn(other, change, kinds));
+    for (const other of carries) if (other.verb === 'delete') place(other);
+    placed.set(change, { change, carries });
+  };
+  for (const change of removing) place(change);
+  return [...placed.values()];
+}
+
+function standsOn(other: Change, base: Change, kinds: Registry): boolean {
+  if (other.ref.kind !== base.ref.kind || other.observed.state !== 'present' || base.observed.state !== 'present') return false;
+  return kinds.get(base.ref.kind)?.standsOn?.(other.observed.live, base.observed.live) === true;
 }
 
 /** Changes of kinds that may name this one: they let go of it first. */

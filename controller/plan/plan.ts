@@ -9,6 +9,7 @@ import type { Finding } from '../model/finding.ts';
 import type { KindContext, Registry, Steps } from '../model/kind.ts';
 import type { Plan, PlanCounts, PlannedChange, PlannedStep } from '../model/plan.ts';
 import { refText } from '../model/ref.ts';
+import type { Ref } from '../model/ref.ts';
 import type { Hold } from '../model/step.ts';
 import { changesOf } from './changes.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -64,11 +65,12 @@ function planChanges(ordered: readonly Ordered[], kinds: Registry, context: Kind
   const spent: Spent = { deletions: 0, restarts: 0, migrations: 0 };
   const done = new Map<string, PlannedChange>();
   let facts = context.facts;
-  for (const { change, before } of ordered) {
+  for (const { change, before, carries } of ordered) {
     const unsafe = objectHold(change, context.facts, policy, spent, commit);
     // What no approval lifts is named first, or approving the rest would lift it too.
-    const hold = unsafe?.approvable === false ? unsafe : forbidden?.(change) ?? unsafe;
     const asked = stepsOf(change, kinds, { ...context, facts });
+    const carrying = stillCarries(asked.steps, carries.map((ref) => ({ ref, planned: done.get(refText(ref)) })));
+    const hold = [unsafe, carrying].find((one) => one?.approvable === false) ?? forbidden?.(change) ?? unsafe ?? carrying;
     const fields = fieldsOf(change, kinds, context, facts);
     const required = before.flatMap((ref) => done.get(refText(ref)) ?? []);
     const waiting = hold ?? waitsFor(required);
@@ -86,6 +88,18 @@ function stepsOf(change: Change, kinds: Registry, context: KindContext): Steps {
   if (change.verb === 'none' && change.observed.state !== 'present') return { steps: [] };
   const asked = kinds.get(change.ref.kind)?.steps(change, context) ?? { steps: [] };
   return change.verb === 'none' ? { steps: [], notes: asked.notes ?? [] } : asked;
+}
+
+/** What is destroyed may not carry the data of something that stays. */
+function stillCarries(steps: Steps['steps'], clones: readonly { readonly ref: Ref; readonly planned: PlannedChange | undefined }[]): Hold | undefined {
+  if (!steps.some((step) => step.risk === 'data-loss')) return undefined;
+  const destroyed = (planned?: PlannedChange) => planned?.verb === 'delete' && planned.steps.some((step) => step.risk === 'data-loss');
+  const holdsOf = (planned?: PlannedChange) => [planned?.hold, ...(planned?.steps ?? []).map((step) => step.hold)].flatMap((hold) => hold ?? []);
+  const staying = clones.filter(({ planned }) => !destroyed(planned) || holdsOf(planned).length > 0);
+  if (staying.length === 0) return undefined;
+  const approvable = staying.every(({ planned }) => destroyed(planned) && holdsOf(planned).every((hold) => hold.approvable));
+  const names = staying.map(({ ref }) => refText(ref)).sort().join(', ');
+  return { code: 'REFERENCED', reason: `${names} ${staying.length === 1 ? 'is a linked clone of it and stays' : 'are linked clones of it and stay'}`, approvable };
 }
 
 /** Of the same facts as the steps: what earlier objects take may send a guest to another node. */

@@ -45,7 +45,8 @@ class Stage {
   private kill: Kill | undefined;
 
   constructor(private readonly scenario: Scenario) {
-    this.world = new World(scenario.cluster, { version: scenario.version });
+    // Requests take no time, so that one more read of the product's is no other story.
+    this.world = new World(scenario.cluster, { version: scenario.version, speed: { latencyMs: 0 } });
     this.world.sim.faults = together(this.stories);
     this.log = new StoryLog(this.world.sim);
   }

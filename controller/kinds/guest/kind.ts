@@ -16,7 +16,7 @@ import { guestFindings, guestLiveFindings } from './findings.ts';
 import { RULES_SINCE } from './ha.ts';
 import { guestPath, observeGuest } from './live.ts';
 import type { GuestLive } from './live.ts';
-import { mustMove } from './migration.ts';
+import { mustMove, volumes } from './migration.ts';
 import { manifestsNamed, templateCalled } from './named.ts';
 import { guestOps } from './ops.ts';
 import { guestSchema } from './spec.ts';
@@ -45,6 +45,7 @@ export function guestKind(tables: ApiTables, type: GuestType): ResourceKind<Gues
     },
     diff: (subject, observed, context) => diffGuest(tables, type, subject, observed.live, context),
     steps: (change, context) => stepsFor(tables, type, change, context),
+    standsOn: (live, base) => base.guest.template && volumes(type, live).some(({ volume }) => volume.split(/[:/]/).some((part) => part.startsWith(`base-${base.guest.vmid}-`))),
     identity: (object) => (type === 'qemu' ? writtenUuid(object) : undefined),
     fields: (object) => [
       ...Object.keys(object.spec.config ?? {}).sort().map((option) => `config.${option}`),
