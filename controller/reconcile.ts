@@ -53,10 +53,19 @@ export async function planRound(env: Env, commit: Commit, kindsFor: KindsFor, ap
   await requireSight(env.pve);
   const facts = await observeFacts(env, version);
   const inventory = await readInventory(env.store);
+  refuseOtherCluster(inventory, facts.clusterName, desired);
   const { subjects, observed } = await observe(env, desired, kinds, facts, inventory.memories, desired.cluster.spec.mark ?? DEFAULT_MARK);
   const warnings = [...findings, ...notes(note, inventory, desired)];
   const plan = makePlan({ desired, facts, subjects, observed, kinds, warnings, ...(approved === undefined ? {} : { approved }), ...(hold === undefined ? {} : { hold: (change: Change) => hold(change, desired) }) });
-  return { commit, desired, version, plan, inventory, calls: env.pve.stats.calls - before };
+  return { commit, desired, version, plan, inventory: { ...inventory, cluster: facts.clusterName }, calls: env.pve.stats.calls - before };
+}
+
+/** Endpoints of the wrong cluster would show every object as missing, and another cluster's guests under our VMIDs. */
+function refuseOtherCluster(inventory: Inventory, name: string, desired: Desired): void {
+  if (inventory.cluster === undefined || inventory.cluster === '' || inventory.cluster === name) return;
+  throw failure('CLUSTER_DIFFERENT', `the endpoints answer for the cluster '${name}', and what is remembered is of '${inventory.cluster}'`, {
+    ref: desired.cluster.ref, place: desired.cluster.place('spec.endpoints'), fix: 'correct spec.endpoints; if the cluster was renamed, remove inventory.json from the state folder',
+  });
 }
 
 export interface ApplyRoundOptions {
@@ -69,10 +78,10 @@ export interface ApplyRoundOptions {
 /** Does the round's plan, exactly; the journal is durable before each effect. */
 export async function applyRound(env: Env, round: Round, options: ApplyRoundOptions = {}): Promise<ApplyResult> {
   const journal = await openJournal(env.store);
-  if (runnableSteps(round.plan).length > 0) await writeInventory(env.store, memoriesBefore(round.inventory.memories, round.plan));
+  if (runnableSteps(round.plan).length > 0) await writeInventory(env.store, memoriesBefore(round.inventory.memories, round.plan), round.inventory.cluster);
   const result = await applyPlan(round.plan, { env, journal, version: round.version, placeOf: placesOf(round.desired), ...options });
   const made = await identitiesOfMade(env, round.version, round.plan, result);
-  await writeInventory(env.store, nextMemories(round.inventory.memories, round.plan, result, made));
+  await writeInventory(env.store, nextMemories(round.inventory.memories, round.plan, result, made), round.inventory.cluster);
   return result;
 }
 

@@ -127,7 +127,7 @@ async function act(world: RoundWorld, round: Round, commit: KnownCommit): Promis
 async function remember(env: Env, { plan: planned, inventory }: Round): Promise<void> {
   const next = nextMemories(inventory.memories, planned, undefined);
   const text = (memories: typeof next) => JSON.stringify(memories.map((memory) => `${refText(memory.ref)} ${JSON.stringify([memory.id, memory.identity, memory.fields])}`).sort());
-  if (inventory.damage !== undefined || text(next) !== text(inventory.memories)) await writeInventory(env.store, next);
+  if (inventory.damage !== undefined || text(next) !== text(inventory.memories)) await writeInventory(env.store, next, inventory.cluster);
 }
 
 async function addToHistory({ env, memory }: RoundWorld, { plan: planned, calls }: Round, result: ApplyResult | undefined, causes: readonly Cause[], startedAt: number): Promise<void> {

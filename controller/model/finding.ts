@@ -24,6 +24,7 @@ export const FINDING_CODES = {
   STORAGE_UNKNOWN: 'the cluster has no such storage',
   BRIDGE_UNKNOWN: 'the node has no such bridge',
   ENDPOINT_UNREACHABLE: 'no endpoint of the cluster answered',
+  CLUSTER_DIFFERENT: 'the endpoints belong to another cluster than before',
   AUTH_FAILED: 'the credentials were refused',
   PERMISSION_DENIED: 'the token lacks a privilege',
   TLS_UNTRUSTED: 'the certificate is not the expected one',

@@ -10,7 +10,13 @@ import { compareText, refText } from '../model/ref.ts';
 const NAME = 'inventory.json';
 const VERSION = 1;
 
-export interface Inventory { readonly memories: readonly Memory[]; /** Why what was there could not be used. */ readonly damage?: string }
+export interface Inventory {
+  readonly memories: readonly Memory[];
+  /** The name that the live cluster gave itself when this was written. */
+  readonly cluster?: string;
+   /** Why what was there could not be used. */
+  readonly damage?: string;
+}
 
 export async function readInventory(store: Store): Promise<Inventory> {
   const text = await store.read(NAME);
@@ -21,7 +27,7 @@ export function parseInventory(text: string): Inventory {
   try {
     const value: unknown = JSON.parse(text);
     if (!isObject(value) || value.version !== VERSION || !Array.isArray(value.memories)) return { memories: [], damage: 'it is not an inventory of this version' };
-    return { memories: value.memories.flatMap((entry: unknown) => parseMemory(entry) ?? []) };
+    return { memories: value.memories.flatMap((entry: unknown) => parseMemory(entry) ?? []), ...(typeof value.cluster === 'string' ? { cluster: value.cluster } : {}) };
   } catch {
     return { memories: [], damage: 'it is not JSON' };
   }
@@ -32,9 +38,9 @@ function parseMemory(entry: unknown): Memory | undefined {
   return { ref: { kind: entry.ref.kind, name: entry.ref.name }, id: entry.id, fields: entry.fields.filter((field): field is string => typeof field === 'string'), ...(typeof entry.identity === 'string' ? { identity: entry.identity } : {}) };
 }
 
-export async function writeInventory(store: Store, memories: readonly Memory[]): Promise<void> {
+export async function writeInventory(store: Store, memories: readonly Memory[], cluster?: string): Promise<void> {
   const sorted = [...memories].sort((a, b) => compareText(refText(a.ref), refText(b.ref)));
-  await store.write(NAME, `${JSON.stringify({ version: VERSION, memories: sorted }, null, 1)}\n`);
+  await store.write(NAME, `${JSON.stringify({ version: VERSION, ...(cluster === undefined ? {} : { cluster }), memories: sorted }, null, 1)}\n`);
 }
 
 /**
