@@ -8,8 +8,8 @@ import type { Beats } from './beats.ts';
 import { EXIT } from './crm-services.ts';
 import { execute } from './guest-actions.ts';
 import { acquireLock } from './locks.ts';
-import { activeServices, changeLrmState, newLrm, workerEnded, workersToStart, type LrmView } from './lrm.ts';
-import { haResources, type HaResource, type LrmMemory, type LrmMode, type LrmStatus, type LrmWorker } from './state.ts';
+import { activeServices, changeLrmState, newLrm, forgetResults, workerEnded, workersToStart, type LrmView } from './lrm.ts';
+import { haResource, type HaResource, type LrmMemory, type LrmMode, type LrmStatus, type LrmWorker } from './state.ts';
 
 const PERIOD_MS = 10_000;
 const IDLE_PERIOD_MS = 5_000;
@@ -25,6 +25,8 @@ export class LrmDaemons {
   readonly #runs: (node: string) => boolean;
   readonly #isIdle: () => boolean;
   readonly #departures = new Map<string, () => void>();
+  /** Of which a worker has ended since their results were last looked through. */
+  readonly #reported = new WeakSet<LrmMemory>();
 
   constructor(sim: Simulation, beats: Beats, runs: (node: string) => boolean, isIdle: () => boolean) {
     this.#sim = sim;
@@ -93,7 +95,7 @@ export class LrmDaemons {
 
   #resource(sid: string): HaResource | undefined {
     const { ha, guests } = this.#sim.state;
-    return haResources(ha, (vmid) => guests[String(vmid)]?.node)[sid];
+    return haResource(ha, sid, (vmid) => guests[String(vmid)]?.node);
   }
 
   #round(node: string): void {
@@ -143,7 +145,8 @@ export class LrmDaemons {
     const exitCode = resource ? await execute(this.#sim, node, worker, resource) : EXIT.error;
     // The process that asked may be gone with its node, and another be there in its place.
     if (this.#sim.state.ha.lrms[node] !== memory) return;
-    workerEnded(memory, worker, exitCode, this.#sim.state.ha.manager, this.#resource(worker.sid));
+    workerEnded(memory, worker, exitCode, this.#resource(worker.sid));
+    this.#reported.add(memory);
   }
 
   /** Waits for the round's workers, a second at a time, then writes the status and goes to sleep. */
@@ -175,6 +178,7 @@ export class LrmDaemons {
   }
 
   #write(node: string, memory: LrmMemory): void {
+    if (this.#reported.delete(memory)) forgetResults(memory, this.#sim.state.ha.manager);
     if (!isQuorate(this.#sim.state, node)) return;
     this.#sim.state.ha.lrm[node] = { state: memory.state, mode: memory.mode, results: { ...memory.results }, timestamp: Math.floor(this.#sim.clock.now() / 1000) };
   }

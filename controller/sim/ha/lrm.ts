@@ -109,7 +109,7 @@ function queue(memory: LrmMemory, sid: string, service: ServiceStatus): void {
 }
 
 /** Records what a command came to; a failed start is tried again here before the manager hears of it. */
-export function workerEnded(memory: LrmMemory, worker: LrmWorker, exitCode: number, manager: ManagerStatus, resource: HaResource | undefined): void {
+export function workerEnded(memory: LrmMemory, worker: LrmWorker, exitCode: number, resource: HaResource | undefined): void {
   delete memory.workers[worker.sid];
   if (worker.uid === undefined) return;
   if (worker.command === 'started' && exitCode === EXIT.error) {
@@ -121,6 +121,10 @@ export function workerEnded(memory: LrmMemory, worker: LrmWorker, exitCode: numb
   }
   if (worker.command === 'started') memory.restartTries[worker.sid] = 0;
   memory.results[worker.uid] = { sid: worker.sid, state: worker.command, exit_code: exitCode };
+}
+
+/** Before the results are written: those of orders that the manager has replaced meanwhile interest nobody. */
+export function forgetResults(memory: LrmMemory, manager: ManagerStatus): void {
   const valid = new Set(Object.values(manager.service_status).map((service) => service.uid));
   memory.results = Object.fromEntries(Object.entries(memory.results).filter(([uid]) => valid.has(uid)));
 }

@@ -129,18 +129,26 @@ export interface HaResource {
 /** The resources as the manager reads them; `nodeOf` tells where a guest's configuration is. */
 export function haResources(ha: HaState, nodeOf: (vmid: number) => string | undefined): Record<string, HaResource> {
   const read: Record<string, HaResource> = {};
-  for (const [sid, section] of Object.entries(ha.resources)) {
-    const [type, id] = sid.split(':');
-    const asked = section['state'] ?? 'started';
-    const node = nodeOf(Number(id));
-    read[sid] = {
-      sid, type: type === 'ct' ? 'ct' : 'vm',
-      state: (asked === 'enabled' ? 'started' : asked) as RequestState,
-      maxRestart: Number(section['max_restart'] ?? 1), maxRelocate: Number(section['max_relocate'] ?? 1),
-      failback: failbackOf(ha, section), ...(node === undefined ? {} : { node }),
-    };
+  for (const sid of Object.keys(ha.resources)) {
+    const resource = haResource(ha, sid, nodeOf);
+    if (resource) read[sid] = resource;
   }
   return read;
+}
+
+/** One of them: each of thousands of workers asks for its own. */
+export function haResource(ha: HaState, sid: string, nodeOf: (vmid: number) => string | undefined): HaResource | undefined {
+  const section = ha.resources[sid];
+  if (!section) return undefined;
+  const [type, id] = sid.split(':');
+  const asked = section['state'] ?? 'started';
+  const node = nodeOf(Number(id));
+  return {
+    sid, type: type === 'ct' ? 'ct' : 'vm',
+    state: (asked === 'enabled' ? 'started' : asked) as RequestState,
+    maxRestart: Number(section['max_restart'] ?? 1), maxRelocate: Number(section['max_relocate'] ?? 1),
+    failback: failbackOf(ha, section), ...(node === undefined ? {} : { node }),
+  };
 }
 
 function failbackOf(ha: HaState, section: HaSection): boolean {
