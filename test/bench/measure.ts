@@ -9,10 +9,12 @@ const LATIDO = fileURLToPath(new URL('../../controller/main.js', import.meta.url
 const USAGE = new URL('./usage.js', import.meta.url).href;
 /** A plan of ten thousand guests is some ten megabytes of text. */
 const OUTPUT_MAX = 512 * 1024 * 1024;
+/** Thirty times the goal for the largest plan: whatever takes longer hangs. */
+const TIMEOUT_MS = 600_000;
 
 export async function measure(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Measured> {
   const started = performance.now();
-  const run = await execa(process.execPath, ['--import', USAGE, LATIDO, ...args], { env: environment, stdio: ['ignore', 'pipe', 'pipe', 'pipe'], reject: false, maxBuffer: OUTPUT_MAX });
+  const run = await execa(process.execPath, ['--import', USAGE, LATIDO, ...args], { env: environment, stdio: ['ignore', 'pipe', 'pipe', 'pipe'], reject: false, maxBuffer: OUTPUT_MAX, timeout: TIMEOUT_MS });
   const wallMs = performance.now() - started;
   if (run.exitCode !== 0) throw new Error(`latido ${args.join(' ')} ended with ${run.exitCode ?? run.signal ?? 'nothing'}:\n${`${run.stderr}${run.stdout}`.slice(0, 4000)}`);
   const used = JSON.parse(String(run.stdio[3])) as { readonly peakBytes: number; readonly cpuMs: number };
