@@ -95,7 +95,12 @@ function optionOps(tables: ApiTables, type: GuestType, option: string, wanted: J
   const effect = changeEffect(tables, type, option, wanted, live, running);
   if (effect.effect === 'refused') return [{ op: 'refused', path: `config.${option}`, from, to: wanted, reason: effect.reason ?? 'Proxmox does not change it on an existing guest' }];
   const root = rootOnly(tables, type, option, wanted, live.config);
-  return [{ op: 'set', option, request: requestValue(tables, type, option, wanted, from), from, to: wanted, effect: effect.effect, ...(root ? { rootOnly: root } : {}) }];
+  return [{ op: 'set', option, request: requestValue(tables, type, option, wanted, from), from, to: wanted, effect: isAsItRuns(tables, type, option, wanted, live) ? 'live' : effect.effect, ...(root ? { rootOnly: root } : {}) }];
+}
+
+/** Somebody changed what waits for a restart, and it is put back to what the guest runs with: then nothing waits any more. */
+function isAsItRuns(tables: ApiTables, type: GuestType, option: string, wanted: Json, live: GuestLive): boolean {
+  return live.pending.includes(option) && live.current[option] !== undefined && diffOption(tables, type, option, wanted, live.current[option]) === 'same';
 }
 
 /** The mark is a tag; other tags are ours only when the manifest writes `tags`. */
@@ -152,7 +157,8 @@ function restartOps(subject: Subject<GuestSpec>, live: GuestLive, ops: readonly 
   if (!running || ops.some((op) => op.op === 'power')) return [];
   const owned = new Set([...Object.keys(subject.desired?.spec.config ?? {}), ...(subject.memory?.fields ?? []).map((path) => path.replace(/^config\./, ''))]);
   const fresh = ops.flatMap((op) => ('effect' in op && op.effect === 'restart' ? ['option' in op ? op.option : op.slot] : []));
-  const options = [...new Set([...live.pending.filter((option) => owned.has(option)), ...fresh])].sort();
+  const settled = new Set(ops.flatMap((op) => (op.op === 'set' && op.effect !== 'restart' ? [op.option] : [])));
+  const options = [...new Set([...live.pending.filter((option) => owned.has(option) && !settled.has(option)), ...fresh])].sort();
   if (options.length === 0 || isStopping(subject, live)) return [];
   if (ops.some((op) => op.op === 'ha-create' || op.op === 'ha-remove' || (op.op === 'ha-update' && 'state' in op.params))) return [{ op: 'waits', options, why: 'which waits for the HA manager to have its new state' }];
   return [mayRestart(context) ? { op: 'restart', options } : { op: 'waits', options }];
