@@ -11,17 +11,20 @@ import { notObservable, notOurs, notQuorate, pruneHold, reused, unrecognised } f
 /** What this plan has spent so far of the policy's limits. */
 export interface Spent { deletions: number; restarts: number; migrations: number }
 
-export function objectHold(change: Change, facts: Facts, policy: Policy, spent: Spent, commit: { readonly namesAnything: boolean }): Hold | undefined {
+export function objectHold(change: Change, facts: Facts, policy: Policy, spent: Spent, commit: { readonly namesAnything: boolean; readonly deletions: number }): Hold | undefined {
   const blind = notObservable(change.observed);
   if (blind) return blind;
   if (change.verb === 'none') return undefined;
-  return notQuorate(facts) ?? reused(change) ?? unrecognised(change) ?? notOurs(change, policy) ?? pruneHold(change, policy, commit) ?? deletionLimit(change, policy, spent);
+  return notQuorate(facts) ?? reused(change) ?? unrecognised(change) ?? notOurs(change, policy) ?? pruneHold(change, policy, commit) ?? deletionLimit(change, policy, spent, commit.deletions);
 }
 
-function deletionLimit(change: Change, policy: Policy, spent: Spent): Hold | undefined {
+/** More than the limit leave Git at once: then none is deleted. A few each round would empty the cluster as surely, only slower. */
+function deletionLimit(change: Change, policy: Policy, spent: Spent, deletions: number): Hold | undefined {
   if (change.verb !== 'delete') return undefined;
   spent.deletions += 1;
-  return spent.deletions > policy.limits.deletions ? limit('deletions', policy.limits.deletions) : undefined;
+  if (deletions <= policy.limits.deletions) return undefined;
+  const most = policy.limits.deletions;
+  return { code: 'LIMIT', reason: `${deletions} objects left Git at once, and policy.limits allows ${most} ${most === 1 ? 'deletion' : 'deletions'}: none of them is done`, approvable: true };
 }
 
 function limit(what: string, most: number): Hold {

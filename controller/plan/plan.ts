@@ -61,7 +61,8 @@ function liveFindings(kinds: Registry, context: KindContext): readonly Finding[]
 
 function planChanges(ordered: readonly Ordered[], kinds: Registry, context: KindContext, forbidden: PlanInput['hold']): readonly PlannedChange[] {
   const policy = policyOf(context.desired.cluster.spec);
-  const commit = { namesAnything: context.desired.objects.some(({ ref }) => kinds.get(ref.kind)?.neverPruned !== true) };
+  const deletions = ordered.filter(({ change }) => change.verb === 'delete').length;
+  const commit = { deletions, namesAnything: context.desired.objects.some(({ ref }) => kinds.get(ref.kind)?.neverPruned !== true) };
   const spent: Spent = { deletions: 0, restarts: 0, migrations: 0 };
   const done = new Map<string, PlannedChange>();
   let facts = context.facts;
