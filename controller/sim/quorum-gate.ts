@@ -59,7 +59,7 @@ const task = (folder: string, type: string, log?: (call: Call) => readonly strin
 const lock = (name: string, prefix?: string): Refusal => ({ as: 'lock', lock: name, ...(prefix === undefined ? {} : { prefix: `${prefix} failed: ` }) });
 
 function assigned(call: Call): readonly string[] {
-  const set = Object.entries(call.params).filter(([name]) => name !== 'node' && name !== 'vmid').map(([name, value]) => `-${name} ${String(value)}`);
+  const set = Object.entries(call.params).filter(([name]) => name !== 'node' && name !== 'vmid').map(([name, value]) => `-${name} ${name === 'cipassword' ? '<hidden>' : String(value)}`);
   return [`update VM ${call.params['vmid']}: ${set.join(' ')}`];
 }
 

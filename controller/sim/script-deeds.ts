@@ -93,7 +93,8 @@ function startDaemon(sim: Simulation, node: string, daemon: 'pveproxy' | 'pvedae
 function fill(sim: Simulation, id: string): void {
   const storage = sim.state.storages[id];
   if (!storage) return sim.log.write('story', `there is no storage ${id}`);
-  sim.state.other['capacities'] = { ...sim.state.other['capacities'], [id]: storage.capacityBytes ?? null };
+  // What is full already keeps what it could hold before.
+  sim.state.other['capacities'] = { [id]: storage.capacityBytes ?? null, ...sim.state.other['capacities'] };
   storage.capacityBytes = Math.max(...placesOf(storage).map((node) => usedBytes(storage, node)), 0);
 }
 
@@ -103,6 +104,8 @@ function free(sim: Simulation, id: string): void {
   if (!storage || before === undefined) return;
   if (typeof before === 'number') storage.capacityBytes = before;
   else delete storage.capacityBytes;
+  const { [id]: _freed, ...others } = sim.state.other['capacities'] ?? {};
+  sim.state.other['capacities'] = others;
 }
 
 function placesOf(storage: StorageState): string[] {

@@ -210,7 +210,9 @@ function cloneSteps(tables: ApiTables, type: GuestType, object: DesiredObject<Gu
   const full = spec.source?.full ?? true;
   const storage = full ? spec.source?.storage ?? commonStorage(type, object, config) : undefined;
   const bytes = full ? kept.reduce((sum, volume) => sum + (volume.cdrom ? 0 : volume.bytes), 0) : 0;
-  const direct = isShared && source !== node;
+  // Proxmox clones onto another node only from shared storage to shared storage.
+  const arrivesShared = storage === undefined || context.facts.storages.some((row) => row.storage === storage && row.shared);
+  const direct = isShared && arrivesShared && source !== node;
   const params: Record<string, string | number> = {
     newid: spec.vmid, [nameOption(type)]: ref.name, ...(full ? { full: 1 } : { full: 0 }),
     ...(storage !== undefined ? { storage } : {}), ...(direct ? { target: node } : {}), ...(spec.pool !== undefined ? { pool: spec.pool } : {}),

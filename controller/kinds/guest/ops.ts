@@ -161,13 +161,18 @@ function restartOps(subject: Subject<GuestSpec>, live: GuestLive, ops: readonly 
   const options = [...new Set([...live.pending.filter((option) => owned.has(option) && !settled.has(option)), ...fresh])].sort();
   if (options.length === 0 || isStopping(subject, live)) return [];
   if (ops.some((op) => op.op === 'ha-create' || op.op === 'ha-remove' || (op.op === 'ha-update' && 'state' in op.params))) return [{ op: 'waits', options, why: 'which waits for the HA manager to have its new state' }];
-  return [mayRestart(context) ? { op: 'restart', options } : { op: 'waits', options }];
+  return [mayRestart(context) && !isKeptFromRestart(live) ? { op: 'restart', options } : { op: 'waits', options }];
 }
 
 /** The HA manager stops it, or is about to: it starts with its new values when it is started again. */
 function isStopping({ desired }: Subject<GuestSpec>, live: GuestLive): boolean {
   if (!desired?.spec.ha || !live.ha) return false;
   return ['stopped', 'disabled'].includes(desiredHaState(desired.spec)) && live.ha.state !== 'ignored';
+}
+
+/** The HA manager is about to stop it, or refuses everything: it does not restart it now, and nobody else may. */
+function isKeptFromRestart({ ha }: GuestLive): boolean {
+  return ha !== undefined && ha.state !== 'ignored' && (!['started', 'enabled'].includes(ha.state) || ha.crmState === 'error');
 }
 
 function mayRestart(context: KindContext): boolean {

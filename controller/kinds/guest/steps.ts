@@ -71,8 +71,10 @@ export function stepsOf(scope: Scope, ops: readonly Op[], live: GuestLive, conte
     ...ops.filter((op) => !growsAndChanges(op, ops)).flatMap((op) => diskStep(scope, op, node, live, digest)),
     ...ops.flatMap((op) => poolStep(scope, op, node)),
     ...ops.flatMap((op) => moveSteps(scope, op, live, context)),
+    // Before the HA manager has it; afterwards only that may stop and start it.
+    ...ops.flatMap((op) => (op.op === 'restart' && !isManaged(live) ? powerSteps(scope, op, live, after, spec) : [])),
     ...ops.flatMap((op) => haSteps(scope, op, after, live)),
-    ...ops.flatMap((op) => powerSteps(scope, op, live, after, spec)),
+    ...ops.flatMap((op) => (op.op === 'restart' && !isManaged(live) ? [] : powerSteps(scope, op, live, after, spec))),
     ...ops.flatMap((op) => (op.op === 'template' ? templateSteps(scope, after) : [])),
     ...ops.flatMap((op) => heldStep(op, scope, node)),
   ];
@@ -232,11 +234,15 @@ function waitForHa(sid: string, state: string, vmid: number): readonly Step[] {
   ];
 }
 
+function isManaged({ ha }: GuestLive): boolean {
+  return ha !== undefined && ha.state !== 'ignored';
+}
+
 function powerSteps(scope: Scope, op: Op, live: GuestLive, node: string, spec: GuestSpec | undefined): readonly Step[] {
   if (op.op === 'power') return op.to === 'running' ? [startStep(scope, node)] : [shutdownStep(scope, node, spec?.shutdownTimeout)];
   if (op.op !== 'restart') return [];
   const title = `restart it, for ${op.options.join(', ')}`;
-  if (live.ha && (live.ha.state === 'started' || live.ha.state === 'enabled')) return haRestart(scope, title, node, live);
+  if (isManaged(live)) return haRestart(scope, title, node, live);
   const timeout = spec?.shutdownTimeout ?? SHUTDOWN_TIMEOUT_S;
   return [post(scope, node, '/status/reboot', { timeout }, title, 'restart', { timeoutMs: timeout * 1000 + 5 * MINUTE })];
 }

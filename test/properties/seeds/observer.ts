@@ -5,6 +5,7 @@ import { runnableSteps } from '../../../controller/model/plan.ts';
 import type { Plan } from '../../../controller/model/plan.ts';
 import { isQuorate } from '../../../controller/sim/quorum.ts';
 import type { Simulation } from '../../../controller/sim/simulation.ts';
+import { START_MS } from '../../sim/lab.ts';
 import type { Limits, Wanted } from './random-commits.ts';
 import { SOMEBODY_ELSES } from './random-faults.ts';
 
@@ -22,8 +23,8 @@ export class Observer {
   readonly #reclaimable = new Set<number>();
   readonly #strangers: readonly number[];
   #planned = new Map<string, Readonly<Record<string, string>>[]>();
-  #spent = { deletions: 0, restarts: 0, migrations: 0 };
-  #lastQuorate = new Map<string, number>();
+  /** By what is limited: whom it concerned in this round; a call that never arrived is sent again. */
+  #spent: Readonly<Record<keyof Limits, Set<string>>> = { deletions: new Set(), restarts: new Set(), migrations: new Set() };
 
   constructor(strangers: readonly number[], private readonly limits: Limits) {
     this.#strangers = strangers;
@@ -48,7 +49,7 @@ export class Observer {
 
   /** A plan is about to be done: nothing else may be. */
   does(plan: Plan): void {
-    this.#spent = { deletions: 0, restarts: 0, migrations: 0 };
+    this.#spent = { deletions: new Set(), restarts: new Set(), migrations: new Set() };
     this.#planned = new Map();
     for (const { action } of runnableSteps(plan)) {
       if (action.via !== 'pve') continue;
@@ -60,16 +61,21 @@ export class Observer {
 
   #see(node: string, request: HttpRequest): void {
     if (!this.sim) return;
-    const now = this.sim.clock.now();
-    for (const one of Object.keys(this.sim.state.nodes)) if (isQuorate(this.sim.state, one)) this.#lastQuorate.set(one, now);
     if (request.method === 'GET') return;
     const write = writeOf(node, request);
-    if (now - (this.#lastQuorate.get(node) ?? 0) > SIGHT_MS) this.#forbid(write, 'the cluster is not quorate');
+    if (this.#lacksQuorumSince(this.sim) > SIGHT_MS) this.#forbid(write, 'the cluster is not quorate');
     this.#planAllows(write);
     this.#guestIsOurs(write, this.sim);
     this.#haIsAsked(write, this.sim);
     this.#nothingLost(write);
     this.#withinLimits(write);
+  }
+
+  /** For how long no part of the cluster has had it; by the lines that it writes when its members change. A smaller part refuses by itself. */
+  #lacksQuorumSince(sim: Simulation): number {
+    if (Object.keys(sim.state.nodes).some((node) => isQuorate(sim.state, node))) return 0;
+    const lost = sim.log.lines().findLast((line) => line.includes(': members:') && line.endsWith('(no quorum)'));
+    return lost === undefined ? 0 : sim.clock.now() - START_MS - Number.parseFloat(lost) * 1000;
   }
 
   #planAllows(write: Write): void {
@@ -107,14 +113,14 @@ export class Observer {
 
   #withinLimits(write: Write): void {
     const spent = this.#spent;
-    if (write.method === 'DELETE' && write.vmid !== undefined) spent.deletions += 1;
-    if (write.action === '/status/reboot') spent.restarts += 1;
-    if (write.path.endsWith('/migrate')) spent.migrations += 1;
-    for (const [what, most] of Object.entries(this.limits)) if (spent[what as keyof Limits] > most) this.#forbid(write, `more than ${most} ${what} in one round`);
+    if (write.method === 'DELETE' && write.vmid !== undefined) spent.deletions.add(write.path);
+    if (write.action === '/status/reboot') spent.restarts.add(write.path);
+    if (write.path.endsWith('/migrate')) spent.migrations.add(write.path);
+    for (const [what, most] of Object.entries(this.limits)) if (spent[what as keyof Limits].size > most) this.#forbid(write, `more than ${most} ${what} in one round`);
   }
 
   #forbid({ method, path, params }: Write, why: string): void {
-    this.violations.push(`${why}: ${method} ${path} ${JSON.stringify(params)}`);
+    this.violations.push(`${why} at ${((this.sim?.clock.now() ?? START_MS) - START_MS) / 1000} s: ${method} ${path} ${JSON.stringify(params)}`);
   }
 }
 

@@ -37,7 +37,7 @@ export async function runSeed(seed: number): Promise<SeedResult> {
   return new Life(seed).run();
 }
 
-export class Life {
+class Life {
   readonly #dice: Dice;
   readonly #cluster: RandomCluster;
   readonly #observer: Observer;

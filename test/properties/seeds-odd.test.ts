@@ -1,0 +1,4 @@
+// Lives of clusters from odd seeds; the other half runs beside, on another core. See seeds/seed-run.ts.
+import { livesOf } from './seeds/lives.ts';
+
+livesOf(1);
