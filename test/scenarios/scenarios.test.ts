@@ -21,7 +21,7 @@ test.each(scenarioNames())('%s', async (name) => {
 
 function heldIn(plan: Plan): readonly string[] {
   return plan.changes.flatMap((change) => {
-    const codes = change.hold ? [change.hold.code] : [...new Set(change.steps.flatMap((step) => (step.hold ? [step.hold.code] : [])))];
-    return codes.map((code) => `${refText(change.ref)} ${code}`);
+    const codes = [change.hold, ...change.steps.map((step) => step.hold)].flatMap((hold) => (hold ? [hold.code] : []));
+    return [...new Set(codes)].map((code) => `${refText(change.ref)} ${code}`);
   }).sort();
 }
