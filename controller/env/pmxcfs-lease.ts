@@ -85,6 +85,8 @@ export function createPmxcfsLease(options: PmxcfsLeaseOptions): PmxcfsLease {
   };
 
   const claim = async (): Promise<Claim> => {
+    // Without pmxcfs the place is an ordinary folder of this machine, which excludes nobody.
+    if (!(await files.read('.version')).ok) return { held: false, by: 'nobody: /etc/pve is not mounted' };
     const errno = await make();
     if (errno === undefined) return isFresh() ? { held: true } : answeredTooLate();
     if (errno !== 'EEXIST') return { held: false, by: `nobody: /etc/pve refuses writes (${errno})` };

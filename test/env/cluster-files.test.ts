@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createFileLock } from '../../controller/env/file-lock.ts';
+import { createPmxcfsLease } from '../../controller/env/pmxcfs-lease.ts';
 import { createClusterFiles, isOnNode } from '../../controller/env/cluster-files.ts';
 
 let root: string;
@@ -30,4 +32,21 @@ test('a folder without .version is no node', async () => {
   expect(await isOnNode(createClusterFiles(root))).toBe(false);
   writeFileSync(join(root, '.version'), '{}');
   expect(await isOnNode(createClusterFiles(root))).toBe(true);
+});
+
+test('a lease is a folder below priv/lock, stamped at each renewal and gone after its release; not where pmxcfs is not mounted', async () => {
+  let nowMs = 1_700_000_000_000;
+  const clock = { now: () => nowMs, sleep: () => Promise.resolve() };
+  const files = createClusterFiles(root);
+  const lease = createPmxcfsLease({ files, clock, cluster: 'lab', local: createFileLock(join(root, 'local')) });
+  mkdirSync(join(root, 'priv', 'lock'), { recursive: true });
+  expect(await lease.acquire()).toEqual({ held: false, by: 'nobody: /etc/pve is not mounted' });
+  writeFileSync(join(root, '.version'), '{}');
+  expect([await lease.acquire(), lease.isFresh()]).toEqual([{ held: true }, true]);
+  nowMs += 15_000;
+  expect([await lease.renew(), await files.mtime('priv/lock/latido-lab')]).toEqual([true, { ok: true, value: 1_700_000_015 }]);
+  nowMs += 61_000;
+  expect(lease.isFresh()).toBe(false);
+  await lease.release();
+  expect([await files.list('priv/lock'), await files.list('local')]).toEqual([{ ok: true, value: [] }, { ok: true, value: [] }]);
 });
