@@ -20,6 +20,7 @@ import { packageRoot } from './env/package-root.ts';
 import { createPveClient } from './env/pve-client.ts';
 import { createRegistry } from './kinds/index.ts';
 import type { ClusterSpec, DesiredObject } from './model/desired.ts';
+import type { Lease } from './model/doors.ts';
 import { Failure, failure } from './model/finding.ts';
 import { isObject } from './model/json.ts';
 import type { Registry } from './model/kind.ts';
@@ -98,10 +99,10 @@ function daemonDoors(): DaemonDoors {
     },
     async open(cluster, options) {
       const folder = stateFolder(cluster.ref.name, options.stateDir);
-      const [{ createFileLock }, { controlSocket }, { systemdSupervisor }] = await Promise.all([import('./env/file-lock.ts'), import('./env/control-socket.ts'), import('./env/systemd.ts')]);
+      const [{ controlSocket }, { systemdSupervisor }] = await Promise.all([import('./env/control-socket.ts'), import('./env/systemd.ts')]);
       const env = await openEnv(cluster, folder, options, 'info');
       const supervisor = systemdSupervisor(process.env, process.pid, (why) => env.log.warn({}, why));
-      return { env, lease: createFileLock(join(folder, LOCK)), control: controlSocket(join(folder, SOCKET)), ...(supervisor ? { supervisor } : {}), close: () => env.close() };
+      return { env, lease: await leaseOf(cluster.ref.name, folder), control: controlSocket(join(folder, SOCKET)), ...(supervisor ? { supervisor } : {}), close: () => env.close() };
     },
     async ask({ cluster, stateDir }, request) {
       const { askControl } = await import('./env/control-socket.ts');
@@ -115,6 +116,16 @@ function daemonDoors(): DaemonDoors {
     warn: (text) => terminal.err(`${text}\n`),
     random: Math.random,
   };
+}
+
+/** On a node the lock that all nodes of the cluster see, elsewhere this machine's. Only root may write into /etc/pve. */
+async function leaseOf(cluster: string, folder: string): Promise<Lease> {
+  const [{ createFileLock }, { createClusterFiles, isOnNode }] = await Promise.all([import('./env/file-lock.ts'), import('./env/cluster-files.ts')]);
+  const local = createFileLock(join(folder, LOCK));
+  const files = createClusterFiles();
+  if (process.getuid?.() !== 0 || !(await isOnNode(files))) return local;
+  const { createPmxcfsLease } = await import('./env/pmxcfs-lease.ts');
+  return createPmxcfsLease({ files, clock: realClock, cluster, local });
 }
 
 /** The state folder of the one daemon that runs below the usual place. */
