@@ -1,4 +1,4 @@
-// Seven virtual days by seed: commits, drift by hand, lost connections, nodes that fail, kills. All the time no guest is
+// Seven virtual days by seed: commits, drift by hand, lost connections, kills. All the time no guest is
 // lost that a manifest names; in the end the last commit is in force, and nothing has grown without bound.
 // LATIDO_SOAK_SEEDS=20 takes more seeds, LATIDO_SOAK_DAYS=30 longer ones.
 import { expect, test } from 'vitest';
