@@ -1,5 +1,6 @@
 // The cluster as a kind. In: its manifest. Out: its datacenter options, brought to what the manifest says; everything
 // else in it is for latido itself. Must never be created, deleted or pruned.
+import { objectsOf } from '../../model/desired.ts';
 import type { DesiredObject } from '../../model/desired.ts';
 import type { ClusterSpec } from '../../model/desired.ts';
 import type { Finding } from '../../model/finding.ts';
@@ -60,12 +61,20 @@ function present(options: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== ''));
 }
 
-function clusterLiveFindings(object: DesiredObject<ClusterSpec>, { facts }: KindContext): readonly Finding[] {
+/** Told by the live cluster alone; `validate` says it already when exactly two Node documents are written. */
+function lacksThirdVote({ spec }: DesiredObject<ClusterSpec>, { desired, facts }: KindContext): boolean {
+  const isSaid = objectsOf(desired, 'Node').length === 2;
+  return facts.nodes.length === 2 && facts.haResources.size > 0 && !facts.qdevice && spec.qdevice !== true && !isSaid && !facts.unread.has('/cluster/config/qdevice');
+}
+
+function clusterLiveFindings(object: DesiredObject<ClusterSpec>, context: KindContext): readonly Finding[] {
+  const { facts } = context;
   const found = findingsOf(object);
   const { version, qdevice } = object.spec;
   return [
     ...(version !== undefined && version !== facts.version ? [found('VERSION_UNSUPPORTED', 'spec.version', `the cluster runs Proxmox VE ${facts.version}, and the manifest says ${version}`, `write version: "${facts.version}"`, 'warning')] : []),
     ...(qdevice === true && !facts.qdevice && !facts.unread.has('/cluster/config/qdevice')
       ? [found('HA_WITHOUT_THIRD_VOTE', 'spec.qdevice', 'the manifest counts on a QDevice, and none is connected', 'look at it on a node: pvecm status', 'warning')] : []),
+    ...(lacksThirdVote(object, context) ? [found('HA_WITHOUT_THIRD_VOTE', 'spec', 'the cluster has two nodes, HA resources and no third vote: when one node is lost, the other cannot write and starts nothing', 'add a QDevice (pvecm qdevice setup) and write qdevice: true', 'warning')] : []),
   ];
 }
