@@ -17,7 +17,19 @@ export const config: Routes = {
     };
   },
   'GET /cluster/config/apiversion': () => 1,
+  'GET /cluster/config/qdevice': qdevice,
 };
+
+/** Empty without a QDevice; what the daemon tells of the third vote else (recorded in form/180 and form/186). */
+function qdevice({ sim, state }: Call): Json {
+  if (!state.qdevice) return {};
+  const isOn = state.ha.corosync.qnetd !== 'off';
+  const polled = new Date(sim.clock.now()).toISOString().slice(0, 19);
+  return {
+    Model: 'Net', State: isOn ? 'Connected' : 'Connect failed', 'QNetd host': '10.99.0.15:5403', Algorithm: 'Fifty-Fifty split',
+    'Tie-breaker': 'Node with lowest node ID', 'Last poll call': isOn ? `${polled} (cast vote)` : polled,
+  };
+}
 
 function members(call: Call): readonly JsonObject[] {
   return Object.values(call.state.nodes).map((node) => ({ name: node.name, nodeid: String(node.nodeId), quorum_votes: '1', ring0_addr: node.address }));
