@@ -8,8 +8,8 @@ import { renderPlan } from '../../../controller/cli/render-plan.ts';
 import { ConnectionError, PveError } from '../../../controller/model/doors.ts';
 import { Failure } from '../../../controller/model/finding.ts';
 import { isInSync } from '../../../controller/model/plan.ts';
-import type { Plan } from '../../../controller/model/plan.ts';
-import { applyRound, planRound, settleRound } from '../../../controller/reconcile.ts';
+import type { Plan, PlannedChange } from '../../../controller/model/plan.ts';
+import { applyRound, planApproved, planRound, settleRound } from '../../../controller/reconcile.ts';
 import type { Commit } from '../../../controller/reconcile.ts';
 import { play } from '../../../controller/sim/script.ts';
 import { perform } from '../../../controller/sim/script-deeds.ts';
@@ -88,13 +88,15 @@ class Life {
     return randomFaults(this.#dice, { nodes: this.#cluster.nodes, ours, reusable });
   }
 
-  async #round(commit: Commit, controller: Mortal, valid: boolean): Promise<'in sync' | 'not yet' | 'died'> {
+  async #round(commit: Commit, controller: Mortal, valid: boolean, isPeace = false): Promise<'in sync' | 'not yet' | 'died'> {
     const { env } = controller;
     const work = async (): Promise<'in sync' | 'not yet'> => {
       await settleRound(env, kindsFor);
-      const round = await planRound(env, commit, kindsFor);
+      const asked = await planRound(env, commit, kindsFor);
+      const isReleased = isPeace && mayRelease(asked.plan);
+      const round = isReleased ? await planApproved(env, commit, kindsFor, asked.plan.fingerprint) : asked;
       if (!valid) this.#problems.push('what is no commit was planned');
-      this.#observer.does(round.plan);
+      this.#observer.does(round.plan, isReleased);
       this.#tell(round.plan);
       const result = await applyRound(env, round);
       this.#told.push(JSON.stringify(result.failed.map(({ findings }) => findings)));
@@ -129,15 +131,18 @@ class Life {
     if (!this.#last) return;
     const commit = asCommit(this.#last.yaml);
     for (let round = 0; round < ROUNDS_IN_PEACE; round += 1) {
-      if (await this.#round(commit, new Mortal(this.#world, this.#store), true) === 'in sync') break;
+      if (await this.#round(commit, new Mortal(this.#world, this.#store), true, true) === 'in sync') break;
     }
     const { plan } = await this.#world.run(planRound(new Mortal(this.#world, this.#store).env, commit, kindsFor));
     this.#tell(plan);
-    // A commit without guests removes none before somebody says so.
-    const isEmptied = this.#last.guests.length === 0;
-    const left = plan.changes.filter((change) => change.verb !== 'none' && sim.state.guests[Number(change.id)]?.config.name !== SOMEBODY_ELSES && !(isEmptied && change.hold?.code === 'PRUNE_POLICY'));
+    const isTheirs = (change: PlannedChange) => sim.state.guests[Number(change.id)]?.config.name === SOMEBODY_ELSES;
+    // Nobody says yes to a plan that would take over a guest of somebody else, not even to the rest of it.
+    const isWithTheirs = plan.changes.some(isTheirs);
+    const left = plan.changes.filter((change) => change.verb !== 'none' && !isTheirs(change) && !(isWithTheirs && change.verb === 'delete' && change.hold?.approvable === true));
     if (left.length > 0) this.#problems.push(`not in sync after ${ROUNDS_IN_PEACE} quiet rounds:\n${renderPlan(plan, STYLE)}`);
-    for (const volume of canonicalCluster(sim.state).orphans) this.#problems.push(`the volume ${volume} is nobody's`);
+    // A copy that a node left half made when it died is Proxmox's: a person removes it.
+    const halfDone = new Set(Object.values(sim.state.tasks).filter((task) => task.exitstatus === 'unexpected status').map((task) => task.id));
+    for (const volume of canonicalCluster(sim.state).orphans) if (!halfDone.has(/vm-(\d+)/.exec(volume)?.[1] ?? '')) this.#problems.push(`the volume ${volume} is nobody's`);
   }
 
   /** What a node left half made when it died is locked for ever: a person removes it. Other locks are taken off. */
@@ -170,4 +175,10 @@ class Life {
 
 function asCommit(yaml: string): Commit {
   return { parsed: parseFiles(yaml === '' ? [] : [{ path: 'cluster.yaml', text: yaml }]), revision: 'main@sha1:0000000' };
+}
+
+/** Many deletions at once, and a commit without guests, wait for somebody to say yes; nobody says yes to a guest of somebody else. */
+function mayRelease(plan: Plan): boolean {
+  const holds = plan.changes.flatMap((change) => [change.hold, ...change.steps.map((step) => step.hold)]).filter((hold) => hold?.approvable === true);
+  return holds.length > 0 && holds.every((hold) => hold?.code === 'LIMIT' || hold?.code === 'PRUNE_POLICY' || hold?.code === 'WAITS_FOR');
 }
