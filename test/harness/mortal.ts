@@ -16,11 +16,12 @@ export class Mortal {
   #isDead = false;
   #bury: (how: 'died') => void = () => undefined;
 
-  constructor(world: World, store: Store, private readonly point?: KillPoint) {
+  /** @param jumpedMs how far its own clock has jumped from the cluster's */
+  constructor(world: World, store: Store, private readonly point?: KillPoint, jumpedMs: () => number = () => 0) {
     this.died = new Promise((resolve) => { this.#bury = resolve; });
     const env = world.envOf(this.#transport(world.transport()), this.#store(store));
     const { clock } = env;
-    this.env = { ...env, clock: { now: () => clock.now(), sleep: (ms, signal) => clock.sleep(ms, signal).then(() => this.#ifAlive(undefined)) } };
+    this.env = { ...env, clock: { now: () => clock.now() + jumpedMs(), sleep: (ms, signal) => clock.sleep(ms, signal).then(() => this.#ifAlive(undefined)) } };
   }
 
   get isDead(): boolean {

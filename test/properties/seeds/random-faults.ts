@@ -29,7 +29,7 @@ function randomFault(dice: Dice, { nodes, ours }: Victims): readonly StoryStep[]
   const match = { request: dice.pick(['POST *', 'PUT *', 'GET *', '*', 'POST */config', 'DELETE *']) };
   const times = dice.between(1, 3);
   const vmid = ours.length > 0 ? dice.pick(ours) : undefined;
-  switch (dice.between(0, vmid === undefined ? 9 : 15)) {
+  switch (dice.between(0, vmid === undefined ? 11 : 17)) {
     case 0: return andThen({ do: 'node-off', node }, { do: 'node-on', node });
     case 1: return andThen({ do: 'link-cut', node }, { do: 'link-heal', node });
     case 2: return once({ do: 'api-status', status: dice.pick([500, 503, 595, 596]), reason: 'no', match, times });
@@ -40,11 +40,14 @@ function randomFault(dice: Dice, { nodes, ours }: Victims): readonly StoryStep[]
     case 7: return once({ do: 'node-reset', node });
     case 8: return andThen({ do: 'daemon-stop', node, daemon: dice.pick(['pveproxy', 'pvedaemon'] as const) }, { do: 'daemon-start', node, daemon: 'pveproxy' });
     case 9: return once({ do: 'refuse', match, times });
-    case 10: return once({ do: 'config-edit', vmid: vmid ?? 0, set: { memory: '1024', description: 'edited' }, delete: [] });
-    case 11: return once({ do: 'guest-stop', vmid: vmid ?? 0 });
-    case 12: return once({ do: 'guest-start', vmid: vmid ?? 0 });
-    case 13: return once({ do: 'guest-migrate', vmid: vmid ?? 0, target: node });
-    case 14: return andThen({ do: 'guest-lock', vmid: vmid ?? 0, lock: 'backup' }, { do: 'guest-unlock', vmid: vmid ?? 0 });
+    case 10: return once({ do: 'clock-jump', seconds: dice.pick([-86_400, -60, 90, 7200]) });
+    // They may take a number that a later commit wants.
+    case 11: return once({ do: 'vm-create', node, vmid: dice.between(110, 112), config: { name: SOMEBODY_ELSES, memory: '256', scsi0: 'shared:1' } });
+    case 12: return once({ do: 'config-edit', vmid: vmid ?? 0, set: { memory: '1024', description: 'edited' }, delete: [] });
+    case 13: return once({ do: 'guest-stop', vmid: vmid ?? 0 });
+    case 14: return once({ do: 'guest-start', vmid: vmid ?? 0 });
+    case 15: return once({ do: 'guest-migrate', vmid: vmid ?? 0, target: node });
+    case 16: return andThen({ do: 'guest-lock', vmid: vmid ?? 0, lock: 'backup' }, { do: 'guest-unlock', vmid: vmid ?? 0 });
     default: return once({ do: 'guest-crash', vmid: vmid ?? 0 });
   }
 }

@@ -46,6 +46,8 @@ class Life {
   readonly #problems: string[] = [];
   readonly #told: string[] = [];
   readonly #version: string;
+  /** The clock of the machine on which latido runs, against the cluster's. */
+  #jumpedMs = 0;
   #last: Extract<RandomCommit, { valid: true }> | undefined;
 
   constructor(seed: number) {
@@ -73,11 +75,14 @@ class Life {
       this.#observer.commits(commit.guests);
     }
     const played = play(this.#world.sim, this.#faults(commit.valid ? commit.guests : []));
+    const before = this.#jumpedMs;
+    const jumpedMs = () => before + played.clockJumpMs;
     for (let round = 0; round < ROUNDS_WITH_FAULTS; round += 1) {
       const point: KillPoint | undefined = this.#dice.chance(0.25) ? { effect: this.#dice.between(0, 25), when: this.#dice.pick(['before', 'after', 'torn']) } : undefined;
-      const ended = await this.#round(asCommit(commit.yaml), new Mortal(this.#world, this.#store, point), commit.valid);
+      const ended = await this.#round(asCommit(commit.yaml), new Mortal(this.#world, this.#store, point, jumpedMs), commit.valid);
       if (ended === 'in sync' && round > 0) break;
     }
+    this.#jumpedMs = jumpedMs();
     played.stop();
   }
 
@@ -131,7 +136,7 @@ class Life {
     if (!this.#last) return;
     const commit = asCommit(this.#last.yaml);
     for (let round = 0; round < ROUNDS_IN_PEACE; round += 1) {
-      if (await this.#round(commit, new Mortal(this.#world, this.#store), true, true) === 'in sync') break;
+      if (await this.#round(commit, new Mortal(this.#world, this.#store, undefined, () => this.#jumpedMs), true, true) === 'in sync') break;
     }
     const { plan } = await this.#world.run(planRound(new Mortal(this.#world, this.#store).env, commit, kindsFor));
     this.#tell(plan);
