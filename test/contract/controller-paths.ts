@@ -1,7 +1,7 @@
 // The methods that the controller calls, as templates of the API tables: on these every recorded exchange must be answered alike.
 
 export const controllerMethods: readonly string[] = [
-  'GET /version', 'GET /access/permissions', 'GET /cluster/config/qdevice', 'GET /cluster/log', 'GET /nodes/{node}/network',
+  'GET /version', 'GET /access/permissions', 'GET /cluster/config/qdevice',
   'GET /cluster/status', 'GET /cluster/resources', 'GET /cluster/tasks', 'GET /cluster/nextid',
   'GET /cluster/options', 'PUT /cluster/options',
   'GET /cluster/backup', 'POST /cluster/backup', 'GET /cluster/backup/{id}', 'PUT /cluster/backup/{id}', 'DELETE /cluster/backup/{id}',
