@@ -50,7 +50,18 @@ export function desiredOptions(type: GuestType, object: DesiredObject<GuestSpec>
   return { [nameOption(type)]: object.ref.name, ...config };
 }
 
+const answered = new WeakMap<GuestLive, { readonly subject: Subject<GuestSpec>; readonly facts: KindContext['facts']; readonly desired: KindContext['desired']; readonly ops: readonly Op[] }>();
+
+/** The diff, the fields and the steps of one guest ask alike on the same facts: the answer is kept with the guest. */
 export function guestOps(tables: ApiTables, type: GuestType, subject: Subject<GuestSpec>, live: GuestLive, context: KindContext): readonly Op[] {
+  const known = answered.get(live);
+  if (known && known.subject === subject && known.facts === context.facts && known.desired === context.desired) return known.ops;
+  const ops = operations(tables, type, subject, live, context);
+  answered.set(live, { subject, facts: context.facts, desired: context.desired, ops });
+  return ops;
+}
+
+function operations(tables: ApiTables, type: GuestType, subject: Subject<GuestSpec>, live: GuestLive, context: KindContext): readonly Op[] {
   const object = subject.desired;
   if (!object) return [];
   const spec = object.spec;
