@@ -1,5 +1,6 @@
 // In: every request that a controller sends, and the simulated cluster in the moment it is sent. Out: what must never
 // have happened. Knows nothing of the controller but the plan that it says it is doing.
+import { ConnectionError } from '../../../controller/model/doors.ts';
 import type { HttpRequest, Transport } from '../../../controller/model/doors.ts';
 import { runnableSteps } from '../../../controller/model/plan.ts';
 import type { Plan } from '../../../controller/model/plan.ts';
@@ -23,6 +24,8 @@ export class Observer {
   readonly #reclaimable = new Set<number>();
   readonly #strangers: readonly number[];
   #isLimited = true;
+  /** Writes of this plan whose answer never came: they may have had their effect. */
+  readonly #inDoubt = new Set<string>();
   #planned = new Map<string, Readonly<Record<string, string>>[]>();
   /** By what is limited: whom it concerned in this round; a call that never arrived is sent again. */
   #spent: Readonly<Record<keyof Limits, Set<string>>> = { deletions: new Set(), restarts: new Set(), migrations: new Set() };
@@ -32,9 +35,14 @@ export class Observer {
   }
 
   wrap = (through: Transport): Transport => ({
-    send: (endpoint, request, timeoutMs, signal) => {
+    send: async (endpoint, request, timeoutMs, signal) => {
       this.#see(new URL(endpoint).hostname, request);
-      return through.send(endpoint, request, timeoutMs, signal);
+      try {
+        return await through.send(endpoint, request, timeoutMs, signal);
+      } catch (error) {
+        if (error instanceof ConnectionError && error.sent) this.#lost(request);
+        throw error;
+      }
     },
     close: () => through.close(),
   });
@@ -51,6 +59,7 @@ export class Observer {
   /** A plan is about to be done: nothing else may be. An approved one may exceed the limits. */
   does(plan: Plan, isApproved: boolean): void {
     this.#isLimited = !isApproved;
+    this.#inDoubt.clear();
     this.#spent = { deletions: new Set(), restarts: new Set(), migrations: new Set() };
     this.#planned = new Map();
     for (const { action } of runnableSteps(plan)) {
@@ -65,12 +74,17 @@ export class Observer {
     if (!this.sim) return;
     if (request.method === 'GET') return;
     const write = writeOf(node, request);
+    if (this.#inDoubt.has(keyOf(request))) this.#forbid(write, 'it was sent before, and nobody knows whether it had its effect');
     if (this.#lacksQuorumSince(this.sim) > SIGHT_MS) this.#forbid(write, 'the cluster is not quorate');
     this.#planAllows(write);
     this.#guestIsOurs(write, this.sim);
     this.#haIsAsked(write, this.sim);
     this.#nothingLost(write);
     this.#withinLimits(write);
+  }
+
+  #lost(request: HttpRequest): void {
+    if (request.method !== 'GET') this.#inDoubt.add(keyOf(request));
   }
 
   /** For how long no part of the cluster has had it; by the lines that it writes when its members change. A smaller part refuses by itself. */
@@ -124,6 +138,10 @@ export class Observer {
   #forbid({ method, path, params }: Write, why: string): void {
     this.violations.push(`${why} at ${((this.sim?.clock.now() ?? START_MS) - START_MS) / 1000} s: ${method} ${path} ${JSON.stringify(params)}`);
   }
+}
+
+function keyOf({ method, url, body = '' }: HttpRequest): string {
+  return `${method} ${url} ${body}`;
 }
 
 function writeOf(node: string, request: HttpRequest): Write {

@@ -30,8 +30,8 @@ function randomFault(dice: Dice, { nodes, ours }: Victims): readonly StoryStep[]
   const times = dice.between(1, 3);
   const vmid = ours.length > 0 ? dice.pick(ours) : undefined;
   switch (dice.between(0, vmid === undefined ? 11 : 17)) {
-    case 0: return andThen({ do: 'node-off', node }, { do: 'node-on', node });
-    case 1: return andThen({ do: 'link-cut', node }, { do: 'link-heal', node });
+    case 0: return dice.chance(0.5) ? andThen({ do: 'node-off', node }, { do: 'node-on', node }) : nodes.filter((other) => other !== node).flatMap((other) => andThen({ do: 'node-off', node: other }, { do: 'node-on', node: other }));
+    case 1: return [...andThen({ do: 'link-cut', node }, { do: 'link-heal', node }), ...(dice.chance(0.5) ? andThen({ do: 'qnetd-off' }, { do: 'qnetd-on' }) : [])];
     case 2: return once({ do: 'api-status', status: dice.pick([500, 503, 595, 596]), reason: 'no', match, times });
     case 3: return once({ do: 'api-timeout', match, times: 1 });
     case 4: return once({ do: 'answer-lost', match, times });

@@ -130,6 +130,7 @@ class Life {
       for (const daemon of ['pveproxy', 'pvedaemon'] as const) perform(sim, { do: 'daemon-start', node, daemon });
     }
     perform(sim, { do: 'disk-freed', storage: 'fast' });
+    perform(sim, { do: 'qnetd-on' });
     await sim.clock.advance(QUIET_MS);
     await this.#clearLocks();
     await this.#clearHaErrors();
