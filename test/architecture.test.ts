@@ -14,16 +14,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   manifests: ['model'],
   status: ['model'],
   sources: ['model', 'manifests'],
+  config: ['model', 'manifests'],
+  secrets: ['model', 'manifests', 'config'],
+  notify: ['model', 'config', 'status'],
+  serve: ['model', 'config', 'daemon', 'sources', 'status'],
   kinds: ['model', 'pve', 'safety'],
   plan: ['model', 'safety'],
   observe: ['model', 'pve', 'pmxcfs'],
   apply: ['model', 'safety', 'observe'],
   'reconcile.ts': ['model', 'manifests', 'observe', 'plan', 'apply', 'status'],
   daemon: ['model', 'manifests', 'observe', 'plan', 'apply', 'status', 'reconcile.ts'],
-  cli: ['model', 'pve', 'kinds', 'manifests', 'sources', 'reconcile.ts', 'daemon', 'status'],
-  env: ['model', 'pve', 'kinds'],
+  cli: ['model', 'pve', 'kinds', 'manifests', 'sources', 'reconcile.ts', 'daemon', 'status', 'config', 'secrets', 'notify', 'serve'],
+  env: ['model', 'pve', 'kinds', 'config'],
   sim: ['model', 'pve'],
-  'main.ts': ['model', 'pve', 'kinds', 'sources', 'cli', 'env', 'sim', 'reconcile.ts', 'manifests', 'daemon'],
+  'main.ts': ['model', 'pve', 'kinds', 'sources', 'cli', 'env', 'sim', 'reconcile.ts', 'manifests', 'daemon', 'config', 'secrets', 'notify', 'serve', 'observe', 'pmxcfs'],
 };
 
 const PURE = ['model', 'pve', 'pmxcfs', 'kinds', 'plan', 'safety'];

@@ -42,6 +42,9 @@ export const FINDING_CODES = {
   SOURCE_UNREACHABLE: 'the repository could not be reached, or did not let us in',
   SOURCE_REWRITTEN: 'the branch no longer contains the commit that was followed before',
   SIGNATURE_INVALID: 'the commit is not signed by anybody who is allowed to',
+  SECRET_MISSING: 'a secret that a manifest names cannot be had',
+  SECRET_INVALID: 'an encrypted file does not open with our key, or was tampered with',
+  CONFIG_INVALID: 'the configuration of the daemon is not valid',
   USAGE: 'the command line is wrong',
   SIMULATION_STUCK: 'the simulated world has nothing left to do but wait',
 } as const;
