@@ -24,6 +24,8 @@ import type { Lease } from './model/doors.ts';
 import { Failure, failure } from './model/finding.ts';
 import { isObject } from './model/json.ts';
 import type { Registry } from './model/kind.ts';
+import type { FileReaderOptions } from './observe/files.ts';
+import type { ApiTables } from './pve/api-tables.ts';
 import type { KindsFor } from './reconcile.ts';
 import type { StoryStep } from './sim/script.ts';
 
@@ -102,7 +104,7 @@ function daemonDoors(): DaemonDoors {
       const [{ controlSocket }, { systemdSupervisor }] = await Promise.all([import('./env/control-socket.ts'), import('./env/systemd.ts')]);
       const env = await openEnv(cluster, folder, options, 'info');
       const supervisor = systemdSupervisor(process.env, process.pid, (why) => env.log.warn({}, why));
-      return { env, lease: await leaseOf(cluster.ref.name, folder), control: controlSocket(join(folder, SOCKET)), ...(supervisor ? { supervisor } : {}), close: () => env.close() };
+      return { env, ...(await nodeDoors(cluster.ref.name, folder)), control: controlSocket(join(folder, SOCKET)), ...(supervisor ? { supervisor } : {}), close: () => env.close() };
     },
     async ask({ cluster, stateDir }, request) {
       const { askControl } = await import('./env/control-socket.ts');
@@ -118,14 +120,20 @@ function daemonDoors(): DaemonDoors {
   };
 }
 
-/** On a node the lock that all nodes of the cluster see, elsewhere this machine's. Only root may write into /etc/pve. */
-async function leaseOf(cluster: string, folder: string): Promise<Lease> {
+/** On a node the lock that all nodes of the cluster see and the files of /etc/pve, elsewhere this machine's lock. Only root may use /etc/pve. */
+async function nodeDoors(cluster: string, folder: string): Promise<{ readonly lease: Lease; readonly files?: Pick<FileReaderOptions, 'files' | 'tablesFor'> }> {
   const [{ createFileLock }, { createClusterFiles, isOnNode }] = await Promise.all([import('./env/file-lock.ts'), import('./env/cluster-files.ts')]);
   const local = createFileLock(join(folder, LOCK));
   const files = createClusterFiles();
-  if (process.getuid?.() !== 0 || !(await isOnNode(files))) return local;
+  if (process.getuid?.() !== 0 || !(await isOnNode(files))) return { lease: local };
   const { createPmxcfsLease } = await import('./env/pmxcfs-lease.ts');
-  return createPmxcfsLease({ files, clock: realClock, cluster, local });
+  return { lease: createPmxcfsLease({ files, clock: realClock, cluster, local }), files: { files, tablesFor } };
+}
+
+/** Files are read only as a version that we carry would write them. */
+function tablesFor(release: string): ApiTables | undefined {
+  const { tables, note } = nearestTables(release);
+  return note === undefined ? tables : undefined;
 }
 
 /** The state folder of the one daemon that runs below the usual place. */

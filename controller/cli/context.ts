@@ -3,6 +3,7 @@ import type { DesiredObject, ClusterSpec } from '../model/desired.ts';
 import type { Clock, ControlDoor, Env, Lease, Store, Supervisor } from '../model/doors.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { ApiTables } from '../pve/api-tables.ts';
+import type { DaemonParts } from '../daemon/loop.ts';
 import type { KindsFor } from '../reconcile.ts';
 import type { FrameSize } from './progress.ts';
 import type { Demo } from './demo.ts';
@@ -62,7 +63,7 @@ export interface DaemonDoors {
   /** What is remembered of a cluster, without opening the cluster. */
   store(cluster: string, stateDir?: string): { readonly store: Store; readonly folder: string };
   /** As `World.open`, with what a daemon needs besides; its log tells of each step. */
-  open(cluster: DesiredObject<ClusterSpec>, options: OpenOptions): Promise<Opened & { readonly lease: Lease; readonly control: ControlDoor; readonly supervisor?: Supervisor }>;
+  open(cluster: DesiredObject<ClusterSpec>, options: OpenOptions): Promise<Opened & { readonly lease: Lease; readonly control: ControlDoor; readonly supervisor?: Supervisor; readonly files?: NonNullable<DaemonParts['files']> }>;
   /** One question to the daemon. @param cluster may be left out when one daemon alone is known. Throws Failure DAEMON_ABSENT. */
   ask(where: { readonly cluster?: string; readonly stateDir?: string }, request: JsonObject): Promise<JsonObject>;
   /** SIGHUP; answers how to stop. */

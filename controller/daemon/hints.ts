@@ -1,42 +1,35 @@
-// In: the cluster's recent tasks and its log, each tick. Out: “look again” when something new is in them. Two calls a tick;
-// what leaves no trace there is found by the next full look.
-import { ConnectionError, PveError } from '../model/doors.ts';
-import type { Env } from '../model/doors.ts';
-import { isObject } from '../model/json.ts';
-import type { Json } from '../model/json.ts';
+// In: what can tell of changes in the cluster at little cost: the counters of /etc/pve, else the recent tasks and the log.
+// Out: “look again” when something is new. They carry no facts; what leaves no trace there is found by the next full look.
+import type { Clock } from '../model/doors.ts';
+import { isQuiet } from '../observe/file-changes.ts';
+import type { FileReader } from '../observe/files.ts';
+import { isHintless } from '../observe/hints.ts';
+import type { Hints } from '../observe/hints.ts';
 
-const LOG_ENTRIES = 50;
-
-/** Calls `onChange` when something happened in the cluster; ends when the signal aborts. */
-export async function watchHints(env: Env, everyMs: number, signal: AbortSignal, onChange: () => void): Promise<void> {
-  let seen: string | undefined;
-  while (!signal.aborted) {
-    try {
-      await env.clock.sleep(everyMs, signal);
-    } catch {
-      return;
-    }
-    const traces = await lookAt(env);
-    if (traces !== undefined && seen !== undefined && traces !== seen) onChange();
-    seen = traces ?? seen;
+/** Calls `onChange` when something happened in the cluster; ends when the signal aborts. Two calls a look. */
+export async function watchHints(hints: Hints, clock: Clock, everyMs: number, signal: AbortSignal, onChange: () => void): Promise<void> {
+  let isFirst = true;
+  while (await passed(clock, everyMs, signal)) {
+    const changes = await hints.look();
+    if (changes === undefined) continue;
+    if (!isFirst && !isHintless(changes)) onChange();
+    isFirst = false;
   }
 }
 
-async function lookAt(env: Env): Promise<string | undefined> {
-  try {
-    const [tasks, log] = await Promise.all([env.pve.get('/cluster/tasks'), env.pve.get('/cluster/log', { query: { max: LOG_ENTRIES } }).catch(withoutRight)]);
-    return JSON.stringify([texts(tasks, (row) => `${String(row.upid)} ${String(row.endtime ?? '')}`), texts(log, (row) => (/^(?:successful auth|authentication failure)/.test(String(row.msg)) ? '' : `${String(row.node)} ${String(row.time)} ${String(row.msg)}`))]);
-  } catch (error) {
-    if (error instanceof PveError || error instanceof ConnectionError) return undefined;
-    throw error;
+/** As above, by two small reads a look. Files that go away or come back are one change. */
+export async function watchFiles(reader: Pick<FileReader, 'tick'>, clock: Clock, everyMs: number, signal: AbortSignal, onChange: () => void): Promise<void> {
+  let before: 'first' | 'there' | 'away' = 'first';
+  while (await passed(clock, everyMs, signal)) {
+    const changes = await reader.tick();
+    const now = changes.away === undefined ? 'there' : 'away';
+    const isNews = before !== 'first' && (now !== before || (now === 'there' && !isQuiet(changes)));
+    before = now;
+    if (isNews) onChange();
   }
 }
 
-function withoutRight(error: unknown): Json {
-  if (error instanceof PveError) return [];
-  throw error;
-}
-
-function texts(data: Json, text: (row: { readonly [key: string]: unknown }) => string): readonly string[] {
-  return Array.isArray(data) ? data.flatMap((row) => (isObject(row) ? [text(row)] : [])).filter((each) => each !== '').sort() : [];
+async function passed(clock: Clock, ms: number, signal: AbortSignal): Promise<boolean> {
+  await clock.sleep(ms, signal).catch(() => undefined);
+  return !signal.aborted;
 }

@@ -6,12 +6,15 @@ import type { CommitSource, ControlDoor, Env, Lease, Supervisor } from '../model
 import { Failure, failure } from '../model/finding.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Plan } from '../model/plan.ts';
+import { createFileReader } from '../observe/files.ts';
+import type { FileReader, FileReaderOptions } from '../observe/files.ts';
+import { createHints } from '../observe/hints.ts';
 import type { KindsFor } from '../reconcile.ts';
 import { Board } from './board.ts';
 import { Commits } from './commits.ts';
 import { controlAnswers } from './control.ts';
 import { isWaiting } from './decide.ts';
-import { watchHints } from './hints.ts';
+import { watchFiles, watchHints } from './hints.ts';
 import { Memory } from './memory.ts';
 import { backOffMs, DAEMON_OPTIONS } from './options.ts';
 import type { DaemonOptions } from './options.ts';
@@ -36,8 +39,8 @@ export interface DaemonParts {
   readonly control?: ControlDoor;
   /** A plan as it is published: `plan`, without secrets, and `text` for people. */
   readonly publishPlan?: (plan: Plan) => JsonObject;
-  /** Tells of changes in the cluster by itself (`/etc/pve`); instead of asking the API for hints. */
-  readonly cluster?: Pick<CommitSource, 'watch'>;
+  /** On a node: configuration is read from its `/etc/pve`, and changes are noticed there, instead of asking the API. */
+  readonly files?: Omit<FileReaderOptions, 'pve'>;
   /** False when the commit names other endpoints or credentials than `env` was made for: the daemon ends to be started again. */
   readonly isSameCluster?: (spec: ClusterSpec) => boolean;
 }
@@ -59,6 +62,7 @@ class Daemon {
   readonly #triggers: Triggers;
   readonly #board = new Board();
   readonly #tenure: Tenure;
+  readonly #files: FileReader | undefined;
   /** Ends everything that runs beside the rounds. */
   readonly #over = new AbortController();
   readonly #stop = new AbortController();
@@ -71,6 +75,7 @@ class Daemon {
     this.#options = { ...DAEMON_OPTIONS, ...parts.options };
     this.#triggers = new Triggers(this.#env.clock);
     this.#tenure = new Tenure(parts.lease, this.#env.clock, memory);
+    this.#files = parts.files && createFileReader({ ...parts.files, pve: this.#env.pve });
   }
 
   async run(): Promise<DaemonEnd> {
@@ -80,7 +85,8 @@ class Daemon {
       this.#end = 'reload';
       this.#stop.abort(new Error('told to reload'));
     });
-    const unwatch = [source.watch(() => this.#triggers.tell('commit')), this.#watchCluster()];
+    const unwatch = source.watch(() => this.#triggers.tell('commit'));
+    this.#watchCluster();
     const beside = [this.#tenure.keep(this.#options.renewMs, this.#over.signal), this.#pingSupervisor()];
     try {
       await this.memory.tell({ type: 'started', message: 'the daemon started' });
@@ -89,7 +95,7 @@ class Daemon {
       this.#triggers.tell('start');
       await this.#run();
     } finally {
-      for (const off of [stopped, reloaded, ...unwatch]) off();
+      for (const off of [stopped, reloaded, unwatch]) off();
       this.#over.abort(new Error('the daemon ends'));
       await Promise.all(beside);
       await this.#stopListening?.();
@@ -144,7 +150,7 @@ class Daemon {
     const offCommit = this.#triggers.listen((cause) => { if (cause === 'commit') void this.#endForNewer(abort); });
     const { over, done } = stuck(this.watched, this.#options, this.#stop.signal, abort);
     try {
-      const round = daemonRound({ env: this.#env, kindsFor: this.parts.kindsFor, options: this.#options, memory, commits, board: this.#board, tenure: this.#tenure, signal: ending.signal }, causes);
+      const round = daemonRound({ env: this.#env, reads: this.#files?.pve ?? this.#env.pve, kindsFor: this.parts.kindsFor, options: this.#options, memory, commits, board: this.#board, tenure: this.#tenure, signal: ending.signal }, causes);
       const end = await Promise.race([round, over]);
       if (end === 'stuck') throw new StuckRound();
       if (end === 'left') return undefined;
@@ -208,11 +214,13 @@ class Daemon {
     return retries.concat(ends, intervalMs, end?.acted ? checkMs : []).reduce((least, each) => Math.min(least, each));
   }
 
-  #watchCluster(): () => void {
-    const look = () => this.#triggers.tell('drift');
-    if (this.parts.cluster) return this.parts.cluster.watch(look);
-    if (this.#options.hintsMs > 0) void watchHints({ ...this.parts.env, clock: this.#env.clock }, this.#options.hintsMs, this.#over.signal, () => { if (this.#tenure.isHeld) look(); });
-    return () => undefined;
+  /** Only who has the lease cares. The hints ask past the watchdog: they are no progress of a round. */
+  #watchCluster(): void {
+    const look = () => { if (this.#tenure.isHeld) this.#triggers.tell('drift'); };
+    const { filesMs, hintsMs } = this.#options;
+    const { clock } = this.#env;
+    if (this.#files) void watchFiles(this.#files, clock, filesMs, this.#over.signal, look);
+    else if (hintsMs > 0) void watchHints(createHints(this.parts.env.pve), clock, hintsMs, this.#over.signal, look);
   }
 
   async #listen(): Promise<void> {

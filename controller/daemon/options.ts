@@ -5,6 +5,8 @@ export interface DaemonOptions {
   readonly intervalMs: number;
   /** How often the cluster is asked for hints of drift (its recent tasks and its log); 0: never. */
   readonly hintsMs: number;
+  /** How often the counters of /etc/pve are read, where it is there; a look costs two small reads. */
+  readonly filesMs: number;
   /** Two rounds never start closer than this: a flood of webhooks is one look. */
   readonly gapMs: number;
   /** After effects of ours the next look comes so soon; bulk figures of Proxmox are up to ten seconds old. */
@@ -26,7 +28,7 @@ export interface DaemonOptions {
 }
 
 export const DAEMON_OPTIONS: DaemonOptions = {
-  intervalMs: 5 * 60_000, hintsMs: 10_000, gapMs: 1_000, checkMs: 15_000,
+  intervalMs: 5 * 60_000, hintsMs: 10_000, filesMs: 1_000, gapMs: 1_000, checkMs: 15_000,
   backOff: { firstMs: 5_000, maxMs: 15 * 60_000 },
   standByMs: 10_000, renewMs: 30_000,
   pingPong: { repairs: 5, windowMs: 60 * 60_000 },

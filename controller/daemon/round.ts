@@ -1,7 +1,7 @@
 // In: reasons to look. Out: one round: what a dead daemon left is waited for, the commit chosen, planned, applied, remembered
 // and told. Must never plan from anything but fresh facts.
 import type { Desired } from '../model/desired.ts';
-import type { Env } from '../model/doors.ts';
+import type { Env, PveApi } from '../model/doors.ts';
 import { Failure } from '../model/finding.ts';
 import { isInSync, runnableSteps } from '../model/plan.ts';
 import type { ApplyResult, Progress } from '../model/progress.ts';
@@ -22,6 +22,8 @@ import type { Cause } from './triggers.ts';
 
 export interface RoundWorld {
   readonly env: Env;
+  /** What a plan reads through: `env.pve`, or the same with the files of this node before it. Steps never do. */
+  readonly reads: PveApi;
   readonly kindsFor: KindsFor;
   readonly options: DaemonOptions;
   readonly memory: Memory;
@@ -77,10 +79,10 @@ async function planBest(world: RoundWorld): Promise<{ readonly round: Round; rea
   return undefined;
 }
 
-function plan({ env, kindsFor, memory, options, commits }: RoundWorld, commit: KnownCommit): Promise<Round> {
+function plan({ env, reads, kindsFor, memory, options, commits }: RoundWorld, commit: KnownCommit): Promise<Round> {
   const { record, suspensions } = memory;
   const known = { records: record.objects, suspensions, now: env.clock.now(), commit: commit.id, blind: record.blind === true && commit.id === commits.loadedId, backOffMaxMs: options.backOff.maxMs };
-  return planRound(env, commit, kindsFor, record.approved, (change, desired) => holdOf(change, desired, known));
+  return planRound({ ...env, pve: reads }, commit, kindsFor, record.approved, (change, desired) => holdOf(change, desired, known));
 }
 
 async function learnFromPlan({ env, memory, board, commits }: RoundWorld, { plan: planned, desired }: Round, commit: KnownCommit): Promise<void> {
