@@ -4,8 +4,8 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { COMMANDS } from './cli/commands.ts';
 import type { Context, DaemonDoors, Lab, LabOptions, OpenOptions, Simulated, SimulateOptions, World } from './cli/context.ts';
 import type { Demo } from './cli/demo.ts';
@@ -18,6 +18,7 @@ import { createFileStore } from './env/file-store.ts';
 import { createMemoryStore } from './env/memory-store.ts';
 import { packageRoot } from './env/package-root.ts';
 import { createPveClient } from './env/pve-client.ts';
+import { startedBy, stateFolder, stateRoot } from './env/state-folder.ts';
 import { createRegistry } from './kinds/index.ts';
 import type { ClusterSpec, DesiredObject } from './model/desired.ts';
 import type { Lease } from './model/doors.ts';
@@ -56,7 +57,7 @@ function realWorld(): World {
     clock: realClock, version: about.version, reportTo: about.reportTo,
     tableVersions: tableVersions(), tables: loadApiTables, kindsFor, readText, writeText,
     async open(cluster, options) {
-      const folder = stateFolder(cluster.ref.name, options.stateDir);
+      const folder = stateFolder(cluster.ref.name, options.stateDir, startedBy(process));
       const release = options.lock ? await lockState(folder) : undefined;
       try {
         const env = await openEnv(cluster, folder, options, 'warn');
@@ -76,14 +77,6 @@ async function openEnv(cluster: DesiredObject<ClusterSpec>, folder: string, opti
   return createRealEnv(cluster.spec, { stateDir: folder, log, ...(options.environment ? { environment: options.environment } : {}) });
 }
 
-function stateFolder(cluster: string, stateDir: string | undefined): string {
-  return resolve(stateDir ?? join(stateRoot(), cluster));
-}
-
-function stateRoot(): string {
-  return join(process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'latido');
-}
-
 /** Two that write to one cluster from one state folder would undo each other's memory. */
 async function lockState(folder: string): Promise<() => Promise<void>> {
   const { createFileLock } = await import('./env/file-lock.ts');
@@ -96,11 +89,11 @@ async function lockState(folder: string): Promise<() => Promise<void>> {
 function daemonDoors(): DaemonDoors {
   return {
     store(cluster, stateDir) {
-      const folder = stateFolder(cluster, stateDir);
+      const folder = stateFolder(cluster, stateDir, startedBy(process));
       return { store: createFileStore(folder), folder };
     },
     async open(cluster, options) {
-      const folder = stateFolder(cluster.ref.name, options.stateDir);
+      const folder = stateFolder(cluster.ref.name, options.stateDir, startedBy(process));
       const [{ controlSocket }, { systemdSupervisor }] = await Promise.all([import('./env/control-socket.ts'), import('./env/systemd.ts')]);
       const env = await openEnv(cluster, folder, options, 'info');
       const supervisor = systemdSupervisor(process.env, process.pid, (why) => env.log.warn({}, why));
@@ -108,7 +101,7 @@ function daemonDoors(): DaemonDoors {
     },
     async ask({ cluster, stateDir }, request) {
       const { askControl } = await import('./env/control-socket.ts');
-      const folder = stateDir !== undefined || cluster !== undefined ? stateFolder(cluster ?? '', stateDir) : await onlyDaemon();
+      const folder = stateDir !== undefined || cluster !== undefined ? stateFolder(cluster ?? '', stateDir, startedBy(process)) : await onlyDaemon();
       return askControl(join(folder, SOCKET), request);
     },
     onReload(call) {
@@ -138,7 +131,7 @@ function tablesFor(release: string): ApiTables | undefined {
 
 /** The state folder of the one daemon that runs below the usual place. */
 async function onlyDaemon(): Promise<string> {
-  const root = stateRoot();
+  const root = stateRoot(startedBy(process));
   const names = await readdir(root).catch(() => []);
   const found = (await Promise.all(names.map(async (name) => ((await stat(join(root, name, SOCKET)).then((file) => file.isSocket(), () => false)) ? [name] : [])))).flat().sort();
   const [name, another] = found;

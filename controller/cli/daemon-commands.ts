@@ -4,6 +4,7 @@ import type { Finding, FindingCode } from '../model/finding.ts';
 import { isObject } from '../model/json.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Context, ExitCode } from './context.ts';
+import { given, usualConfig } from './daemon-config.ts';
 import type { AskOptions, SuspendOptions } from './program.ts';
 import { jsonText, safe } from './terminal-text.ts';
 
@@ -38,11 +39,18 @@ function done(options: AskOptions, answer: JsonObject, text: string, { terminal 
 
 /** @throws Failure with what the daemon says, or DAEMON_ABSENT */
 export async function ask(options: AskOptions, request: JsonObject, { world }: Context): Promise<JsonObject> {
-  const where = { ...(options.cluster === undefined ? {} : { cluster: options.cluster }), ...(options.state === undefined ? {} : { stateDir: options.state }) };
-  const answer = await world.daemon.ask(where, request);
+  const answer = await world.daemon.ask(await daemonOf(options, world), request);
   if (answer['ok'] === true) return answer;
   const findings = Array.isArray(answer['findings']) ? answer['findings'] : [];
   throw new Failure(...findings.flatMap((finding: unknown) => findingOf(finding) ?? []));
+}
+
+/** The one that is named, else the one of this machine's configuration, which also knows where it remembers things. */
+async function daemonOf({ cluster, state }: AskOptions, world: Context['world']): Promise<{ readonly cluster?: string; readonly stateDir?: string }> {
+  if (state !== undefined) return { ...given({ cluster }), stateDir: state };
+  const config = await usualConfig(world);
+  if (config === undefined || (cluster !== undefined && cluster !== config.cluster)) return given({ cluster });
+  return { cluster: config.cluster, ...given({ stateDir: config.state }) };
 }
 
 function findingOf(value: unknown): Finding | undefined {

@@ -13,8 +13,10 @@ export interface ApplyOptions extends SourceOptions { readonly plan?: string; re
 export interface DoctorOptions extends SourceOptions { readonly state?: string }
 export interface RehearseOptions extends SourceOptions { readonly seed: number; readonly runs: number; readonly pve?: string; readonly live?: string; readonly script?: string }
 export interface RunOptions {
-  readonly repo?: string; readonly branch: string; readonly path?: string; readonly cluster?: string; readonly state?: string; readonly interval: number; readonly poll: number;
+  readonly config?: string;
+  readonly repo?: string; readonly branch?: string; readonly path?: string; readonly cluster?: string; readonly state?: string; readonly interval?: number; readonly poll?: number;
   readonly sshKey?: string; readonly knownHosts?: string; readonly gitToken?: string; readonly gitUser?: string; readonly gitCa?: string;
+  readonly allowedSigners?: string; readonly keyring?: string;
 }
 /** Which daemon is asked. */
 export interface AskOptions { readonly cluster?: string; readonly state?: string; readonly json?: boolean }
@@ -96,6 +98,9 @@ export function createProgram(context: Context, commands: Commands, done: (code:
 const LIVE_HELP = 'start from the cluster that this file describes, instead of one made for the manifests';
 const STATE_HELP = 'folder of what latido remembers (default: below $XDG_STATE_HOME/latido, by cluster)';
 
+const SIGNERS_HELP = 'take only commits signed by an ssh key of this file (as gpg.ssh.allowedSignersFile of git)';
+const KEYRING_HELP = 'or by an OpenPGP key: a file of public keys (gpg --export), or a folder with a keyring';
+
 function json(): Option {
   return new Option('--json', 'print JSON');
 }
@@ -110,18 +115,21 @@ function asked(command: Command): Command {
 
 function runOptions(command: Command): Command {
   return command
+    .option('--config <file>', 'configuration instead of DIR and the options below (default: /etc/latido/config.yaml, when neither DIR nor --repo is given)')
     .option('--repo <address>', 'https or ssh address of a repository, or the path of a bare one on this machine')
-    .option('--branch <name>', 'the branch to follow', 'main')
+    .option('--branch <name>', 'the branch to follow (default: main)')
     .option('--path <dir>', 'folder of the cluster in the repository (default: clusters/NAME)')
     .option('-c, --cluster <name>', 'which cluster; needed with --repo')
     .option('--state <dir>', STATE_HELP)
-    .option('--interval <seconds>', 'a full look at least so often', whole(10, 86_400), 300)
-    .option('--poll <seconds>', 'ask a remote repository so often', whole(5, 86_400), 60)
+    .option('--interval <seconds>', 'a full look at least so often (default: 300)', whole(10, 86_400))
+    .option('--poll <seconds>', 'ask a remote repository so often (default: 60)', whole(5, 86_400))
     .option('--ssh-key <file>', 'deploy key for an ssh address')
     .option('--known-hosts <file>', 'the host keys to trust')
     .option('--git-token <file>', 'file with the token for an https address')
     .option('--git-user <name>', 'what the host wants beside the token')
-    .option('--git-ca <file>', 'certificate authority of an https address');
+    .option('--git-ca <file>', 'certificate authority of an https address')
+    .option('--allowed-signers <file>', SIGNERS_HELP)
+    .option('--keyring <path>', KEYRING_HELP);
 }
 
 function work(command: Command): Command {

@@ -88,7 +88,7 @@ const SOURCE = object('Where commits come from: a repository, or a directory for
   pollSeconds: { type: 'integer', minimum: 5, maximum: 86_400, default: 60, description: 'How often a remote repository is asked; a webhook makes it faster.' },
   ssh: object('For ssh addresses.', { key: { ...FILE, description: 'The deploy key.' }, knownHosts: { ...FILE, description: 'The host keys to trust.' } }),
   https: object('For https addresses.', { token: secret('The token.'), user: { ...LINE, description: 'What the host wants beside the token.' }, ca: { ...FILE, description: 'Certificate authority of the host, in PEM.' } }),
-  signers: object('Only commits signed by one of these are taken.', { allowedSigners: { ...FILE, description: 'File of ssh keys, as git\'s `gpg.ssh.allowedSignersFile`.' }, keyring: { ...FILE, description: 'Folder of an OpenPGP keyring (GNUPGHOME) with the keys to trust.' } }),
+  signers: object('Only commits signed by one of these are taken.', { allowedSigners: { ...FILE, description: 'File of ssh keys, as git\'s `gpg.ssh.allowedSignersFile`.' }, keyring: { ...FILE, description: 'OpenPGP keys to trust: a file of public keys (`gpg --export`), or a folder with a keyring (GNUPGHOME).' } }),
 });
 
 const LISTEN = object('The HTTPS listener: health, metrics, API, webhooks. Absent: none.', {

@@ -13,6 +13,8 @@ export interface Access {
   readonly https?: {
     /** Its first line is the token or password. */
     readonly tokenFile?: string;
+    /** Instead of the file: the name of an environment variable of ours. */
+    readonly tokenEnv?: string;
     /** What the host wants beside a token; most take any. */
     readonly username?: string;
     /** A certificate authority in PEM, besides those of the machine. */
@@ -26,14 +28,17 @@ const CONNECT_S = 20;
 const SSH_ALIVE = ['-o', 'ServerAliveInterval=15', '-o', 'ServerAliveCountMax=3'];
 const HTTP_ALIVE = ['http.lowSpeedLimit=100', 'http.lowSpeedTime=60'];
 
+/** A name of our own, so that no setting of git's can come in under the name that the configuration gives. */
+const TOKEN = 'LATIDO_GIT_TOKEN';
+
 /** @throws Failure SOURCE_UNREADABLE for an address that is neither https nor ssh, or holds a secret */
-export function remoteAccess(url: string, access: Access): { readonly url: string; /** For people. */ readonly shown: string; readonly config: readonly string[] } {
+export function remoteAccess(url: string, access: Access): { readonly url: string; /** For people. */ readonly shown: string; readonly config: readonly string[]; /** Environment variables that git is to have: its name for ours. */ readonly secrets: Readonly<Record<string, string>> } {
   const protocol = protocolOf(url);
   const shown = withoutCredentials(url);
   if (protocol === undefined) throw failure('SOURCE_UNREADABLE', `${shown} is neither an https nor an ssh address`, { fix: 'write https://host/path, ssh://user@host/path or user@host:path; a repository on this machine is of another type' });
   if (protocol === 'https' && new URL(url).password !== '') throw failure('SOURCE_UNREADABLE', `the address of ${shown} holds a password`, { fix: 'write it to a file that only latido reads, and name that file' });
   const only = ['protocol.allow=never', `protocol.${protocol}.allow=always`, 'fetch.fsckObjects=true', 'gc.autoDetach=false'];
-  return { url, shown, config: [...only, ...protocol === 'ssh' ? [`core.sshCommand=${sshCommand(access.ssh ?? {})}`] : httpsConfig(access.https ?? {})] };
+  return { url, shown, config: [...only, ...protocol === 'ssh' ? [`core.sshCommand=${sshCommand(access.ssh ?? {})}`] : httpsConfig(access.https ?? {})], secrets: protocol === 'https' && access.https?.tokenEnv !== undefined ? { [TOKEN]: access.https.tokenEnv } : {} };
 }
 
 function protocolOf(url: string): 'https' | 'ssh' | undefined {
@@ -60,18 +65,19 @@ function sshPath(path: string): string {
   return path.replaceAll('%', '%%');
 }
 
-function httpsConfig({ tokenFile, username, caFile }: NonNullable<Access['https']>): readonly string[] {
+function httpsConfig({ tokenFile, tokenEnv, username, caFile }: NonNullable<Access['https']>): readonly string[] {
   return [
     'http.sslVerify=true', ...HTTP_ALIVE,
     ...caFile === undefined ? [] : [`http.sslCAInfo=${caFile}`],
     // The empty one first forgets helpers of the machine; ours reads the file when git asks, so the secret is in no argument.
     'credential.helper=',
-    ...tokenFile === undefined ? [] : [`credential.helper=${tokenHelper(tokenFile, username ?? 'latido')}`],
+    ...tokenFile === undefined && tokenEnv === undefined ? [] : [`credential.helper=${tokenHelper(tokenFile, username ?? 'latido')}`],
   ];
 }
 
-function tokenHelper(tokenFile: string, username: string): string {
-  return `!f() { test "$1" = get || exit 0; printf 'username=%s\\npassword=%s\\n' ${shellWord(username)} "$(head -n 1 ${shellWord(tokenFile)})"; }; f`;
+function tokenHelper(tokenFile: string | undefined, username: string): string {
+  const token = tokenFile === undefined ? `$${TOKEN}` : `$(head -n 1 ${shellWord(tokenFile)})`;
+  return `!f() { test "$1" = get || exit 0; printf 'username=%s\\npassword=%s\\n' ${shellWord(username)} "${token}"; }; f`;
 }
 
 function shellWord(text: string): string {

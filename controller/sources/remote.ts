@@ -98,13 +98,18 @@ async function fetchBranch({ mirror, clock }: RemoteOptions, branch: string, acc
   const done = new AbortController();
   void clock.sleep(FETCH_MS, done.signal).then(() => abort.abort(), () => undefined);
   try {
-    await git(mirror, ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', access.url, `+refs/heads/${branch}:${FETCHED}`], { config: access.config, signal: abort.signal, silentMs: FETCH_MS });
+    await git(mirror, ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', access.url, `+refs/heads/${branch}:${FETCHED}`], { config: access.config, environment: secretsOf(access), signal: abort.signal, silentMs: FETCH_MS });
   } catch (error) {
     if (isLocked(error)) throw error;
     throw unreachable(access.shown, branch, abort.signal.aborted ? new Error(`it took longer than ${FETCH_MS / 60_000} minutes`) : error);
   } finally {
     done.abort();
   }
+}
+
+/** Read at each fetch; one that is not set is empty, and the host says that it does not let us in. */
+function secretsOf({ secrets }: FetchAccess): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(secrets).map(([name, ours]) => [name, process.env[ours] ?? '']));
 }
 
 /** Nobody else works in the mirror: whoever took the lock is dead. */

@@ -1,6 +1,6 @@
 // In: a commit and who may sign. Out: the reason why its signature does not count, or nothing. Git itself verifies.
 // Must never take a key, a program or a list of signers from anywhere but the policy.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -10,7 +10,7 @@ import { git, GitError, saidBy } from './git.ts';
 export interface Signers {
   /** A file as `ssh-keygen -Y verify` reads it: `NAME namespaces="git" ssh-ed25519 AAAA…`. */
   readonly allowedSigners?: string;
-  /** A file of OpenPGP public keys, as `gpg --export` writes it, armoured or not. */
+  /** OpenPGP public keys: a file as `gpg --export` writes it, armoured or not, or a folder with a keyring (GNUPGHOME). */
   readonly keyring?: string;
 }
 
@@ -25,7 +25,7 @@ export async function signatureTrouble(repository: string, id: string, signers: 
   const home = await mkdtemp(join(tmpdir(), 'latido-keys-'));
   try {
     if (signers.keyring !== undefined) {
-      const imported = await execa('gpg', ['--batch', '--no-autostart', '--homedir', home, '--import', signers.keyring], { reject: false, timeout: IMPORT_MS });
+      const imported = await importKeys(signers.keyring, home);
       if (imported.exitCode !== 0) return `the keys in ${signers.keyring} cannot be read: ${lastLine(imported.stderr) ?? imported.shortMessage ?? 'gpg failed'}`;
     }
     await git(repository, ['verify-commit', id], { config: verification(signers), environment: { GNUPGHOME: home } });
@@ -36,6 +36,15 @@ export async function signatureTrouble(repository: string, id: string, signers: 
   } finally {
     await rm(home, { recursive: true, force: true });
   }
+}
+
+/** Of a folder, which stays as it is, only the public keys are taken. */
+async function importKeys(keyring: string, home: string) {
+  const gpg = (folder: string, args: readonly string[], input?: Uint8Array) => execa('gpg', ['--batch', '--no-autostart', '--homedir', folder, ...args], { reject: false, timeout: IMPORT_MS, encoding: 'buffer', ...(input === undefined ? {} : { input }) });
+  const said = ({ exitCode, stderr, shortMessage }: { readonly exitCode?: number; readonly stderr: Uint8Array; readonly shortMessage?: string }) => ({ exitCode, stderr: Buffer.from(stderr).toString('utf8'), shortMessage });
+  if (!await stat(keyring).then((found) => found.isDirectory(), () => false)) return said(await gpg(home, ['--import', keyring]));
+  const exported = await gpg(keyring, ['--lock-never', '--no-auto-check-trustdb', '--export']);
+  return exported.exitCode === 0 ? said(await gpg(home, ['--import'], exported.stdout)) : said(exported);
 }
 
 function verification({ allowedSigners }: Signers): readonly string[] {
