@@ -13,6 +13,7 @@ export type Entry =
 export interface OpenStep { readonly step: string; readonly title: string; readonly path: string; readonly node?: string; readonly vmid?: number; readonly upid?: string }
 
 const NAME = 'journal.jsonl';
+const VERSION = 1;
 /** Older entries are dropped when the journal is opened and has more; the open ones are always kept. */
 const ENTRIES_MAX = 2_000;
 
@@ -30,14 +31,19 @@ export async function openJournal(store: Store): Promise<Journal> {
   const torn = lines.length - entries.length;
   const open = openSteps(entries);
   // A torn line would glue itself to the next one: the file is made whole before anything is appended.
-  if (torn > 0 || entries.length > ENTRIES_MAX) await store.write(NAME, compact(entries, open).map((entry) => `${JSON.stringify(entry)}\n`).join(''));
-  return { open, torn, write: (entry) => store.append(NAME, JSON.stringify(entry)) };
+  if (torn > 0 || entries.length > ENTRIES_MAX) await store.write(NAME, compact(entries, open).map((entry) => `${lineOf(entry)}\n`).join(''));
+  return { open, torn, write: (entry) => store.append(NAME, lineOf(entry)) };
+}
+
+function lineOf(entry: Entry): string {
+  return JSON.stringify({ v: VERSION, ...entry });
 }
 
 function parseEntry(line: string): Entry | undefined {
   try {
     const value: unknown = JSON.parse(line);
-    return isObject(value) && typeof value.event === 'string' && typeof value.step === 'string' ? (value as unknown as Entry) : undefined;
+    const isEntry = isObject(value) && (value.v === undefined || value.v === VERSION) && typeof value.event === 'string' && typeof value.step === 'string';
+    return isEntry ? (value as unknown as Entry) : undefined;
   } catch {
     return undefined;
   }

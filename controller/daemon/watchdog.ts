@@ -3,17 +3,16 @@
 import type { Clock, Env } from '../model/doors.ts';
 import type { DaemonOptions } from './options.ts';
 
-/** An Env that notes when something last moved. */
+/** An Env that counts what moves. */
 export class WatchedEnv {
   readonly env: Env;
-  lastMoved: number;
+  moves = 0;
   readonly clock: Clock;
 
   constructor(env: Env) {
     this.clock = env.clock;
-    this.lastMoved = env.clock.now();
     const moved = <T>(value: T): T => {
-      this.lastMoved = this.clock.now();
+      this.moves += 1;
       return value;
     };
     const failed = (error: unknown): never => {
@@ -45,17 +44,18 @@ const LOOK_MS = 30_000;
 export function stuck(watched: WatchedEnv, options: DaemonOptions, stop: AbortSignal, endEarly: () => void): { readonly over: Promise<'stuck' | 'left'>; done(): void } {
   const finished = new AbortController();
   const { clock } = watched;
-  watched.lastMoved = clock.now();
-  const startedAt = clock.now();
+  const napMs = Math.min(LOOK_MS, options.stuckMs / 4, options.stopGraceMs);
+  // Naps are counted, because the clock may jump, and a machine that was asleep was not stuck.
   const watch = async (): Promise<'stuck' | 'left'> => {
-    let stoppedAt: number | undefined;
-    for (;;) {
-      await clock.sleep(Math.min(LOOK_MS, options.stuckMs / 4, options.stopGraceMs), finished.signal);
-      const now = clock.now();
-      if (stop.aborted) stoppedAt ??= now;
-      if (stoppedAt !== undefined && now - stoppedAt >= options.stopGraceMs) return 'left';
-      if (now - watched.lastMoved >= options.stuckMs) return 'stuck';
-      if (now - startedAt >= options.roundMaxMs) endEarly();
+    const passed = { inAll: 0, quiet: 0, stopping: 0 };
+    for (let { moves } = watched; ; moves = watched.moves) {
+      await clock.sleep(napMs, finished.signal);
+      passed.inAll += napMs;
+      passed.quiet = watched.moves === moves ? passed.quiet + napMs : 0;
+      if (passed.stopping >= options.stopGraceMs) return 'left';
+      if (stop.aborted) passed.stopping += napMs;
+      if (passed.quiet >= options.stuckMs) return 'stuck';
+      if (passed.inAll >= options.roundMaxMs) endEarly();
     }
   };
   const over = watch().catch((error: unknown) => {

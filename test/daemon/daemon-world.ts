@@ -8,6 +8,7 @@ import type { CommitSource, ControlDoor, Env, Lease, SourceCommit } from '../../
 import { failure } from '../../controller/model/finding.ts';
 import type { JsonObject } from '../../controller/model/json.ts';
 import type { StatusEvent } from '../../controller/status/events.ts';
+import type { Mortal } from '../harness/mortal.ts';
 import { kindsFor, withCluster, World } from '../harness/world.ts';
 import type { WorldOptions } from '../harness/world.ts';
 
@@ -134,6 +135,22 @@ export class DaemonWorld {
   set(vmid: number, key: string, value: string): void {
     this.world.guest(vmid).config[key] = value;
   }
+}
+
+/** A source as a process has it that can be killed. */
+export function sourceOf(mortal: Mortal, source: CommitSource): CommitSource {
+  return {
+    latest: () => mortal.whileAlive(() => source.latest()),
+    watch: (onChange) => {
+      const off = source.watch(() => mortal.isDead || onChange());
+      void mortal.died.then(off);
+      return off;
+    },
+  };
+}
+
+export function leaseOf(mortal: Mortal, lease: Lease): Lease {
+  return { acquire: () => mortal.whileAlive(() => lease.acquire()), renew: () => mortal.whileAlive(() => lease.renew()), release: () => mortal.whileAlive(() => lease.release()) };
 }
 
 export function lines(store: MemoryStore, name: string): readonly unknown[] {

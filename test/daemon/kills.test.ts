@@ -2,11 +2,10 @@
 // started again on what is left: the cluster ends as if nobody had died. Then each file is torn, emptied and taken away.
 import { expect, test } from 'vitest';
 import { createMemoryStore } from '../../controller/env/memory-store.ts';
-import type { CommitSource, Lease } from '../../controller/model/doors.ts';
 import { canonicalCluster } from '../harness/canonical-cluster.ts';
 import { killPoints, Mortal } from '../harness/mortal.ts';
 import type { KillPoint } from '../harness/mortal.ts';
-import { DaemonWorld, vm } from './daemon-world.ts';
+import { DaemonWorld, leaseOf, sourceOf, vm } from './daemon-world.ts';
 
 /** Real time, for machines that do much else. */
 const PATIENCE_MS = 600_000;
@@ -22,7 +21,7 @@ async function story(point?: KillPoint): Promise<Ended> {
   const begin = (at?: KillPoint): Mortal => {
     const mortal = new Mortal(daemon.world, daemon.store, at);
     const name = `daemon ${restarts}`;
-    daemon.start({ env: mortal.env, source: whileAlive(mortal, daemon.source), lease: leaseWhileAlive(mortal, daemon.lease.of(name)), control: { listen: async () => undefined } }, name);
+    daemon.start({ env: mortal.env, source: sourceOf(mortal, daemon.source), lease: leaseOf(mortal, daemon.lease.of(name)), control: { listen: async () => undefined } }, name);
     void mortal.died.then(() => {
       // The lock of a process that is gone is free.
       if (daemon.lease.holder === name) daemon.lease.holder = undefined;
@@ -39,18 +38,6 @@ async function story(point?: KillPoint): Promise<Ended> {
   daemon.source.push(SECOND);
   await daemon.pass(900);
   return { cluster: canonicalCluster(daemon.sim.state), remembered: JSON.parse(daemon.store.snapshot()['inventory.json'] ?? '{}'), ready: ready(daemon), mortal, restarts };
-}
-
-function whileAlive(mortal: Mortal, source: CommitSource): CommitSource {
-  return { latest: () => (mortal.isDead ? never() : source.latest()), watch: (onChange) => source.watch(() => mortal.isDead || onChange()) };
-}
-
-function leaseWhileAlive(mortal: Mortal, lease: Lease): Lease {
-  return { acquire: () => (mortal.isDead ? never() : lease.acquire()), renew: () => (mortal.isDead ? never() : lease.renew()), release: () => (mortal.isDead ? never() : lease.release()) };
-}
-
-function never<T>(): Promise<T> {
-  return new Promise(() => undefined);
 }
 
 test('killed at each of its effects, it ends in the same cluster', async () => {

@@ -17,7 +17,7 @@ export class Mortal {
   #bury: (how: 'died') => void = () => undefined;
 
   /** @param jumpedMs how far its own clock has jumped from the cluster's */
-  constructor(world: World, store: Store, private readonly point?: KillPoint, jumpedMs: () => number = () => 0) {
+  constructor(world: Pick<World, 'envOf' | 'transport'>, store: Store, private readonly point?: KillPoint, jumpedMs: () => number = () => 0) {
     this.died = new Promise((resolve) => { this.#bury = resolve; });
     const env = world.envOf(this.#transport(world.transport()), this.#store(store));
     const { clock } = env;
@@ -26,6 +26,17 @@ export class Mortal {
 
   get isDead(): boolean {
     return this.#isDead;
+  }
+
+  /** Between two of its effects. */
+  kill(): void {
+    this.#isDead = true;
+    this.#bury('died');
+  }
+
+  /** What else it does through a door of the test: nothing comes of it after its death. */
+  whileAlive<T>(work: () => Promise<T>): Promise<T> {
+    return this.#isDead ? never() : work().then((value) => this.#ifAlive(value));
   }
 
   #transport(through: Transport): Transport {
