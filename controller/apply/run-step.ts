@@ -1,5 +1,6 @@
 // In: one planned step. Out: how it ended. Asks safety again on fresh facts, journals before the effect, acts, journals
 // the UPID, awaits, journals the end. Must never send a write twice: what may have had an effect is left unsettled.
+import { commandText } from '../model/command.ts';
 import { ConnectionError, PveError } from '../model/doors.ts';
 import type { Env } from '../model/doors.ts';
 import type { Finding, Place } from '../model/finding.ts';
@@ -11,6 +12,8 @@ import type { Action } from '../model/step.ts';
 import { unmet } from '../safety/conditions.ts';
 import type { Journal } from './journal.ts';
 import type { Looker } from './look.ts';
+import { runCommand } from './run-command.ts';
+import type { CommandAction } from './run-command.ts';
 import { followTask, upidOf } from './task.ts';
 
 export type StepEnd =
@@ -43,7 +46,11 @@ export interface StepWorld {
 export async function runStep(world: StepWorld, ref: Ref, step: PlannedStep): Promise<StepEnd> {
   const refused = await guard(world, ref, step);
   if (refused) return refused;
-  return step.action.via === 'wait' ? wait(world, ref, step, step.action) : act(world, ref, step, step.action);
+  switch (step.action.via) {
+    case 'wait': return wait(world, ref, step, step.action);
+    case 'ssh': return command(world, ref, step, step.action);
+    default: return act(world, ref, step, step.action);
+  }
 }
 
 async function guard(world: StepWorld, ref: Ref, step: PlannedStep): Promise<StepEnd | undefined> {
@@ -51,6 +58,18 @@ async function guard(world: StepWorld, ref: Ref, step: PlannedStep): Promise<Ste
   const now = await world.looker.look(step.guards);
   const why = step.guards.map((condition) => unmet(condition, now)).find((reason) => reason !== undefined);
   return why === undefined ? undefined : failed(ref, step, 'GUARD_UNMET', `${step.title}: ${why}`, 'nothing was done; the next plan looks again');
+}
+
+async function command(world: StepWorld, ref: Ref, step: PlannedStep, action: CommandAction): Promise<StepEnd> {
+  const { env, journal } = world;
+  if (env.ssh === undefined) return failed(ref, step, 'NODE_UNREACHABLE', `${step.title}: there is no way to ${action.node} over ssh`, 'give the Cluster spec.ssh');
+  const stopped = await world.mayAct?.();
+  if (stopped !== undefined) return { end: 'stopped', why: stopped };
+  await journal.write({ event: 'started', at: env.clock.now(), plan: world.plan, step: step.id, title: step.title, method: 'SSH', path: commandText(action.argv), node: action.node });
+  const end = await runCommand(env.ssh, ref, step, action);
+  world.looker.forget();
+  await journal.write({ event: 'finished', at: env.clock.now(), step: step.id, result: end.end, ...(end.end === 'unsettled' ? { why: end.why } : {}) });
+  return end;
 }
 
 async function act(world: StepWorld, ref: Ref, step: PlannedStep, action: Extract<Action, { via: 'pve' }>): Promise<StepEnd> {

@@ -89,6 +89,7 @@ function stepJson(step: PlannedStep): JsonObject {
 
 function actionJson(action: Action): JsonObject {
   if (action.via === 'wait') return { via: 'wait', until: { ...action.until } };
+  if (action.via === 'ssh') return { via: 'ssh', node: action.node, argv: action.argv };
   return { via: 'pve', method: action.method, path: action.path, params: withoutSecrets('', action.params) ?? {} };
 }
 

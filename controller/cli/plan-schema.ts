@@ -61,6 +61,7 @@ export const PLAN_SCHEMA: JsonObject = {
         description: 'The request that is sent, secrets masked, or the condition that is waited for.',
         oneOf: [
           closed('A call of the API of Proxmox.', ['via', 'method', 'path', 'params'], { via: { const: 'pve' }, method: { enum: ['POST', 'PUT', 'DELETE'] }, path: text('Below `/api2/json`.'), params: { type: 'object' } }),
+          closed('A command on a node.', ['via', 'node', 'argv'], { via: { const: 'ssh' }, node: text('Where it runs, as root.'), argv: { type: 'array', items: { type: 'string' } } }),
           closed('A wait.', ['via', 'until'], { via: { const: 'wait' }, until: { type: 'object', required: ['is'], properties: { is: { type: 'string' } } } }),
         ],
       },

@@ -1,6 +1,7 @@
 // In: a plan. Out: the text a person reads before saying yes.
 // Must never leave out a hold, a destruction or a warning, nor print a secret or a raw control character.
 import type { Finding } from '../model/finding.ts';
+import { commandText } from '../model/command.ts';
 import { isInSync, type Plan, type PlannedChange, type PlannedStep } from '../model/plan.ts';
 import { refText } from '../model/ref.ts';
 import type { Hold, Risk } from '../model/step.ts';
@@ -159,10 +160,16 @@ function sameHold(a: Hold, b: Hold | undefined): boolean {
 }
 
 function callLines(step: PlannedStep, indent: string, style: Style): readonly string[] {
-  const call = step.action.via === 'pve'
-    ? `${step.action.method} ${safe(step.action.path)} ${valueText('', withoutSecrets('', step.action.params))}`
-    : `wait until ${valueText('', step.action.until)}`;
+  const call = callText(step.action);
   return [call, ...step.guards.map((guard) => `only while ${valueText('', guard)}`)].flatMap((text) => hanging(indent, text, style.width)).map((line) => paint(style, 'dim', line));
+}
+
+function callText(action: PlannedStep['action']): string {
+  switch (action.via) {
+    case 'pve': return `${action.method} ${safe(action.path)} ${valueText('', withoutSecrets('', action.params))}`;
+    case 'ssh': return `on ${safe(action.node)}: ${safe(commandText(action.argv))}`;
+    default: return `wait until ${valueText('', action.until)}`;
+  }
 }
 
 function holdLines(lead: string, hold: Hold, style: Style): readonly string[] {

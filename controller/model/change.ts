@@ -15,6 +15,8 @@ export interface Memory {
   readonly identity?: string;
   /** Paths below `spec` that we have set. */
   readonly fields: readonly string[];
+  /** The version of each secret that we wrote last, by its path; never the secret. */
+  readonly secrets?: Readonly<Record<string, string>>;
 }
 
 /** Somebody to look at: wanted by a manifest, remembered, or marked as ours in the cluster. */

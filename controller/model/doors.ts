@@ -82,6 +82,25 @@ export interface PveApi {
   readonly stats: { readonly calls: number; readonly bytes: number };
 }
 
+/** What a command on a node came to. */
+export interface SshResult { readonly code: number; readonly stdout: string; readonly stderr: string }
+
+/** Pieces of a text; a secret stays a reference until the wire. */
+export type Stdin = readonly (string | { readonly secret: string })[];
+
+/** Commands on the nodes of the cluster, as root. */
+export interface Ssh {
+  /**
+   * Runs one program; never repeated. Resolves for every exit code: 127 when there is no such program, 128 + N for a signal.
+   * Throws ConnectionError: `sent` false when nothing was begun, true when nobody knows how it ended.
+   * @param argv never a line for a shell: each string arrives as it is
+   */
+  run(node: string, argv: readonly string[], options: { readonly stdin?: Stdin; readonly timeoutMs: number }): Promise<SshResult>;
+  /** Addresses by node, from /cluster/status. */
+  learnNodes(addresses: Readonly<Record<string, string>>): void;
+  readonly stats: { readonly calls: number };
+}
+
 /** The manifests of one commit, as text: it can be kept on disk and parsed again. */
 export interface SourceCommit {
   /** The whole commit id, or a digest of the files where there is no git: equal ids are equal files. */
@@ -136,18 +155,101 @@ export interface Supervisor {
   readonly watchdogMs?: number;
 }
 
+/** One mail to one server, over TLS that is verified unless `security` is none. */
+export interface Mail {
+  readonly host: string;
+  readonly port: number;
+  readonly security: 'tls' | 'starttls' | 'none';
+  readonly login?: { readonly user: string; readonly password: string };
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly subject: string;
+  readonly text: string;
+  /** The same at every try. */
+  readonly id: string;
+  readonly at: number;
+}
+export interface Mailer {
+  /** Resolves when the server has taken it for all of `to`. Throws ConnectionError, or MailRefused. */
+  send(mail: Mail, signal?: AbortSignal): Promise<void>;
+}
+/** The mail server answered, and it was no. `isFinal`: it will say the same to this mail again. */
+export class MailRefused extends Error {
+  constructor(readonly isFinal: boolean, message: string) {
+    super(message);
+    this.name = 'MailRefused';
+  }
+}
+
 /** Requests of the command line on this machine; an answer is one JSON value. */
 export interface ControlDoor {
   /** Answers how to stop listening; undefined when another one answers there already. */
   listen(answer: (request: JsonObject) => Promise<JsonObject>): Promise<(() => Promise<void>) | undefined>;
 }
 
+/** What a person may at the cluster, by their own password; nothing of it is kept. */
+export type ProxmoxLogin = (username: string, password: string) => Promise<
+  /** Privileges on `/`. */
+  | { readonly is: 'in'; readonly privileges: ReadonlySet<string> }
+  | { readonly is: 'refused'; readonly why: string; readonly fix?: string }
+>;
+
+export interface HttpsPlace { readonly address: string; readonly port: number; /** Files in PEM. */ readonly certificate: string; readonly key: string }
+
+/** Serves HTTPS. Answers how to stop, and the port that it got. Throws Failure when it cannot. */
+export interface HttpsDoor {
+  listen(place: HttpsPlace, answer: (request: Request, address: string) => Promise<Response>): Promise<{ readonly port: number; close(): Promise<void> }>;
+}
+
+/** Secrets that stand on this machine; read anew each time that they are asked for. */
+export interface MachineSecrets {
+  /** The file of names and values; undefined: none is configured. Throws Failure SECRET_MISSING. */
+  file(): Promise<{ readonly path: string; readonly text: string } | undefined>;
+  /** The value of a name in the environment. */
+  variable(name: string): string | undefined;
+  /** What opens the repository's encrypted files: `AGE-SECRET-KEY-1…`. Throws Failure SECRET_MISSING. */
+  identities(): Promise<readonly string[]>;
+  /** Whether anybody has configured anything at all on this machine: if not, that a name is missing says nothing. */
+  isConfigured(): boolean;
+}
+
+/** An encrypted file of the commit. */
+export interface SealedFile { readonly path: string; readonly text: string }
+
+/** Where `{ secret: NAME }` is found: a file of this machine, its environment, the encrypted files of the commit. */
+export interface SecretDoor {
+  /**
+   * Looks names up for one round. What cannot be had is told, not thrown.
+   * @param asked names, each with the versions that are remembered of it
+   */
+  open(sealed: readonly SealedFile[], asked: ReadonlyMap<string, readonly string[]>): Promise<OpenSecrets>;
+  /** `text` without any value that was ever looked up. */
+  hide(text: string): string;
+}
+
+export interface OpenSecrets {
+  /** Names a value without telling it: equal to a remembered version exactly when the value is the same. */
+  readonly versions: ReadonlyMap<string, string>;
+  /** Names that cannot be had, with what to do. */
+  readonly missing: ReadonlyMap<string, { readonly fact: string; readonly fix: string }>;
+  /** What is wrong with the files themselves. */
+  readonly findings: readonly Finding[];
+  /** Nothing on this machine tells secrets: `missing` is no mistake of the manifests. */
+  readonly isBlind: boolean;
+  /** The same API, with values in place of references in what is written, and without them in what comes back. */
+  wire(pve: PveApi): PveApi;
+}
+
 /** The whole world. */
 export interface Env {
   readonly pve: PveApi;
+  /** Absent: no way to the nodes themselves, which DRBD and the virtual IP need. */
+  readonly ssh?: Ssh;
   readonly clock: Clock;
   readonly store: Store;
   readonly log: Logger;
   /** In [0, 1). */
   readonly random: () => number;
+  /** Absent: no secret can be had. */
+  readonly secrets?: SecretDoor;
 }

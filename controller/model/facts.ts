@@ -1,4 +1,5 @@
 import type { JsonObject } from './json.ts';
+import type { NodeStorageFact } from './node-facts.ts';
 
 /** What a handful of bulk calls say of the cluster; figures of guests and storages may be ten seconds old. */
 export interface Facts {
@@ -32,6 +33,10 @@ export interface Facts {
   readonly tasks: readonly TaskFact[];
   /** Nodes that this plan chose for new guests, by VMID, so that what is made from one of them finds it. */
   readonly placed?: ReadonlyMap<number, string>;
+  /** What nodes told over ssh, by name; only those that some manifest gives DRBD, LVM or an address to. */
+  readonly storageNodes?: ReadonlyMap<string, NodeStorageFact>;
+  /** The version of each secret that a manifest names; equal to a remembered one when the value is the same. */
+  readonly secrets?: ReadonlyMap<string, string>;
   /** Reads that failed, with the reason; what they would have told is unknown, not absent. */
   readonly unread: ReadonlyMap<string, string>;
 }

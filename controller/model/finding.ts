@@ -28,6 +28,8 @@ export const FINDING_CODES = {
   AUTH_FAILED: 'the credentials were refused',
   PERMISSION_DENIED: 'the token lacks a privilege',
   TLS_UNTRUSTED: 'the certificate is not the expected one',
+  NODE_UNREACHABLE: 'a node could not be reached over ssh',
+  COMMAND_FAILED: 'a command on a node ended with an error',
   PVE_REFUSED: 'Proxmox refused the request',
   TASK_FAILED: 'a Proxmox task ended with an error',
   STEP_TIMEOUT: 'a step did not end in its time',

@@ -40,10 +40,16 @@ export interface ResourceKind<Spec = unknown, Live = unknown> {
   observe(subject: Subject<Spec>, facts: Facts, answer: (path: string) => Answer, mark: string, desired: Desired): Observed<Live>;
   diff(subject: Subject<Spec>, observed: Extract<Observed<Live>, { state: 'present' }>, context: KindContext): readonly FieldChange[];
   steps(change: Change<Spec, Live>, context: KindContext): Steps;
+  /** Nodes that have to be asked over ssh, for this object. */
+  nodesToAsk?(object: DesiredObject<Spec>): readonly string[];
+  /** What was made of this kind can only be found by asking all nodes over ssh. */
+  readonly isOnNodes?: boolean;
   /** The identity that the manifest itself gives the object, where it does. */
   identity?(object: DesiredObject<Spec>): string | undefined;
   /** Paths below `spec` that this object sets, for the memory. */
   fields(object: DesiredObject<Spec>): readonly string[];
+  /** Paths below `spec` that Proxmox takes and never tells: only there may `{ secret: NAME }` stand. */
+  secretPaths?(object: DesiredObject<Spec>): readonly string[];
   /** Among its kind lower ones are planned first: what has no choice takes its place before what has one. */
   turn?(object: DesiredObject<Spec>): number;
   /** Whether the first one's data is a difference to the second one's, of the same kind: it is destroyed before, or keeps the other from it. */

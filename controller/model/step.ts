@@ -1,5 +1,7 @@
 import type { JsonObject } from './json.ts';
 import type { GuestType } from './facts.ts';
+import type { Stdin } from './doors.ts';
+import type { DrbdRole } from './node-facts.ts';
 
 /** Asked once as a guard just before a step, or asked until it holds as a wait. Evaluated by safety/conditions.ts. */
 export type Condition =
@@ -23,6 +25,25 @@ export type Condition =
   /** It is no HA resource, and the HA manager has let go of it. */
   | { readonly is: 'ha-absent'; readonly sid: string }
   | { readonly is: 'storage-has'; readonly node: string; readonly storage: string; readonly bytes: number }
+  /** All these nodes tell of the resource: every replica UpToDate, every connection established, nothing out of sync. */
+  | { readonly is: 'drbd-in-sync'; readonly resource: string; readonly nodes: readonly string[] }
+  /** Connected to each other, whatever their disks are. */
+  | { readonly is: 'drbd-connected'; readonly resource: string; readonly nodes: readonly string[] }
+  | { readonly is: 'drbd-role'; readonly resource: string; readonly node: string; readonly role: DrbdRole }
+  /** This very node's data is UpToDate. */
+  | { readonly is: 'drbd-uptodate'; readonly resource: string; readonly node: string }
+  /** No two of these nodes have written apart from each other. */
+  | { readonly is: 'drbd-not-split'; readonly resource: string; readonly nodes: readonly string[] }
+  /** The generations are those that were planned on, by node: `current:bitmap` of each peer in the order of their names. For what cannot be undone. */
+  | { readonly is: 'drbd-generations'; readonly resource: string; readonly generations: Readonly<Record<string, string>> }
+  /** Neither the resource's data nor any metadata of another is on it: not there, or made by us and unused. */
+  | { readonly is: 'volume-absent'; readonly node: string; readonly group: string; readonly volume: string }
+  /** The very logical volume, by its uuid. For what destroys it. */
+  | { readonly is: 'volume-is'; readonly node: string; readonly group: string; readonly volume: string; readonly uuid: string }
+  /** No logical volume of the group is active or open at the node. */
+  | { readonly is: 'group-unused'; readonly node: string; readonly group: string }
+  /** Exactly one of these nodes has the address. */
+  | { readonly is: 'address-held'; readonly address: string; readonly nodes: readonly string[]; readonly by?: string }
   | { readonly is: 'maintenance'; readonly node: string; readonly active: boolean };
 
 export type Action =
@@ -35,6 +56,15 @@ export type Action =
     readonly node?: string;
     /** Where the digest for this write is read, and the one the plan saw; sent so that a change by somebody else in between is refused. */
     readonly digest?: { readonly path: string; readonly value?: string };
+  }
+  | {
+    readonly via: 'ssh';
+    readonly node: string;
+    /** Never a line for a shell. Runs under the node's latido lock, so that what a killed latido began is not overtaken. */
+    readonly argv: readonly string[];
+    readonly stdin?: Stdin;
+    /** Exit codes besides 0 that say: it is done already (`drbdadm disconnect` of what is not connected: 10). */
+    readonly alsoDone?: readonly number[];
   }
   | { readonly via: 'wait'; readonly until: Condition };
 
@@ -87,6 +117,9 @@ export const HOLD_CODES = {
   DRIFT_POLICY: 'somebody changed it by hand, and its drift is to be reported or ignored, not undone',
   PING_PONG: 'something else keeps undoing what latido does to it',
   STALLED: 'it failed in a way that trying again does not mend; it waits for another commit',
+  SPLIT_BRAIN: 'two nodes have written apart from each other; a person has to say whose changes are dropped',
+  RESYNC: 'a resync is under way, and its source must not be disturbed',
+  LAST_COPY: 'it would take away the last good copy of the data',
   BACK_OFF: 'it failed and is tried again later',
 } as const;
 export type HoldCode = keyof typeof HOLD_CODES;

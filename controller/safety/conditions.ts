@@ -3,9 +3,10 @@
 import type { Facts, GuestFact, TaskFact } from '../model/facts.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Condition } from '../model/step.ts';
+import { addressElsewhere, groupUsed, notConnected, notInSync, notUpToDate, otherGenerations, otherLogicalVolume, otherRole, split, volumeThere } from './drbd.ts';
 
 /** Fresh knowledge about one moment; guests that were asked singly replace what the bulk call said. */
-export type Now = Pick<Facts, 'quorate' | 'nodes' | 'guests' | 'storages' | 'haResources' | 'haLeaving' | 'tasks' | 'unread'> & {
+export type Now = Pick<Facts, 'quorate' | 'nodes' | 'guests' | 'storages' | 'haResources' | 'haLeaving' | 'tasks' | 'unread' | 'storageNodes'> & {
   /** uuids of the guests that were asked for theirs. */
   readonly identities?: ReadonlyMap<number, string>;
   /** Configurations of the guests that were asked for theirs. */
@@ -30,6 +31,16 @@ export function unmet(condition: Condition, now: Now): string | undefined {
     case 'ha-absent': return stillInHa(condition.sid, now);
     case 'storage-has': return lacksRoom(condition, now);
     case 'maintenance': return wrongMaintenance(condition.node, condition.active, now);
+    case 'drbd-in-sync': return notInSync(condition, now);
+    case 'drbd-connected': return notConnected(condition, now);
+    case 'drbd-role': return otherRole(condition, now);
+    case 'drbd-uptodate': return notUpToDate(condition, now);
+    case 'drbd-not-split': return split(condition, now);
+    case 'drbd-generations': return otherGenerations(condition, now);
+    case 'volume-absent': return volumeThere(condition, now);
+    case 'volume-is': return otherLogicalVolume(condition, now);
+    case 'group-unused': return groupUsed(condition, now);
+    case 'address-held': return addressElsewhere(condition, now);
     default: return unknownCondition(condition);
   }
 }

@@ -1,0 +1,85 @@
+// What one node tells over ssh: its DRBD replicas, its LVM, its addresses. Units are bytes; words are DRBD 9's, also for 8.4.
+
+/** DRBD's connection states; 8.4 says WFConnection for Connecting. */
+export type DrbdConnection = 'StandAlone' | 'Disconnecting' | 'Unconnected' | 'Timeout' | 'BrokenPipe' | 'NetworkFailure' | 'ProtocolError' | 'TearDown' | 'Connecting' | 'Connected';
+export type DrbdDisk = 'Diskless' | 'Attaching' | 'Detaching' | 'Failed' | 'Negotiating' | 'Inconsistent' | 'Outdated' | 'DUnknown' | 'Consistent' | 'UpToDate';
+export type DrbdRole = 'Primary' | 'Secondary' | 'Unknown';
+export type DrbdReplication =
+  | 'Off' | 'Established' | 'StartingSyncS' | 'StartingSyncT' | 'WFBitMapS' | 'WFBitMapT' | 'WFSyncUUID' | 'SyncSource' | 'SyncTarget' | 'PausedSyncS' | 'PausedSyncT' | 'VerifyS' | 'VerifyT' | 'Ahead' | 'Behind';
+
+/** Generation identifiers towards one peer, as 16 hexadecimal digits each, without the lowest bit, which only says Primary. */
+export interface Generation {
+  /** The peer's node name; absent on 8.4, which has one. */
+  readonly peer?: string;
+  readonly current: string;
+  /** `0000000000000000`: none. */
+  readonly bitmap: string;
+  readonly history: readonly string[];
+}
+
+export interface PeerFact {
+  /** Its node; from the configuration on 8.4, whose status says only `peer`. */
+  readonly name: string;
+  readonly connection: DrbdConnection;
+  readonly role: DrbdRole;
+  readonly disk: DrbdDisk;
+  readonly replication: DrbdReplication;
+  readonly outOfSyncBytes: number;
+  /** Percent of a resync or verify that is done. */
+  readonly donePercent?: number;
+  readonly secondsLeft?: number;
+}
+
+/** One resource as one node has it. */
+export interface ReplicaFact {
+  readonly resource: string;
+  /** Configured in the kernel. */
+  readonly isUp: boolean;
+  readonly minor?: number;
+  readonly role: DrbdRole;
+  readonly disk: DrbdDisk;
+  /** What can be used of it; absent while it has no disk. */
+  readonly sizeBytes?: number;
+  readonly peers: readonly PeerFact[];
+  /** Empty when it has no metadata, or they could not be read (`metadata` tells which). */
+  readonly generations: readonly Generation[];
+  readonly metadata: 'present' | 'absent' | 'unknown';
+  /** Commands that `drbdadm adjust` would run: the drift of the kernel from the file; undefined: it could not say. */
+  readonly adjust?: readonly string[];
+  /** DRBD 9 with quorum configured. */
+  readonly quorum?: boolean;
+  /** I/O waits: `quorum`, `no-data`, `fencing`, `user`. */
+  readonly suspended?: string;
+}
+
+export interface VolumeGroupFact { readonly name: string; readonly uuid: string; readonly sizeBytes: number; readonly freeBytes: number; readonly extentBytes: number }
+export interface LogicalVolumeFact { readonly group: string; readonly name: string; readonly uuid: string; readonly sizeBytes: number; readonly active: boolean; readonly open: boolean; readonly tags: readonly string[] }
+export interface PhysicalVolumeFact { readonly device: string; readonly group: string; readonly uuid: string; readonly sizeBytes: number; readonly freeBytes: number }
+export interface AddressFact { readonly interface: string; /** With its prefix: `192.168.22.41/24`. */ readonly address: string }
+
+export interface NodeStorageFact {
+  readonly node: string;
+  /** Why it told nothing, or not all: what follows is then not the whole truth. */
+  readonly unread?: string;
+  /** `8.4.11`, `9.2.18`; absent: the module is not loaded. */
+  readonly drbdVersion?: string;
+  /** Resources that are configured in a file or in the kernel, by name. */
+  readonly replicas: ReadonlyMap<string, ReplicaFact>;
+  /** Text of `/etc/drbd.d/NAME.res` by NAME. */
+  readonly resFiles: ReadonlyMap<string, string>;
+  /** Why `drbdadm` refuses the whole configuration. */
+  readonly configTrouble?: string;
+  readonly groups: readonly VolumeGroupFact[];
+  readonly volumes: readonly LogicalVolumeFact[];
+  readonly physical: readonly PhysicalVolumeFact[];
+  /** `devices/global_filter` as LVM has it now; absent: none. */
+  readonly lvmFilter?: string;
+  readonly addresses: readonly AddressFact[];
+  readonly virtualIp?: VirtualIpNodeFact;
+}
+
+/** The program that keeps the cluster's address, as this node has it. */
+export interface VirtualIpNodeFact {
+  readonly keepalived?: { readonly config?: string; readonly running: boolean; readonly state?: 'MASTER' | 'BACKUP' | 'FAULT' | 'INIT'; readonly since?: number };
+  readonly heartbeat?: { readonly files: ReadonlyMap<string, string>; readonly running: boolean; readonly resources?: 'none' | 'local' | 'foreign' | 'all' | 'transition'; readonly peers?: ReadonlyMap<string, 'active' | 'dead'> };
+}
