@@ -28,4 +28,6 @@ export const COMMANDS: Commands = {
     return receiveHookCommand(hookOf(process), context);
   },
   doctor: async (...given) => (await import('./doctor.ts')).doctorCommand(...given),
+  completion: async (...given) => (await import('./completion.ts')).completionCommand(...given),
+  manual: async (...given) => (await import('./manual.ts')).manualCommand(...given),
 };

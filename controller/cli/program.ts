@@ -1,10 +1,11 @@
 // In: the commands' functions. Out: the command line: names, options, help, in the order in which a person meets them.
 // Must never do the work of a command.
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { Context, ExitCode } from './context.ts';
 import { importCommand } from './daemon-commands.ts';
 import type { ExplainOptions } from './explain.ts';
 import type { LabCommandOptions } from './lab.ts';
+import type { ManualOptions } from './manual.ts';
 
 type Ran = ExitCode | Promise<ExitCode>;
 export interface SourceOptions { readonly cluster?: string; readonly json?: boolean }
@@ -46,6 +47,8 @@ export interface Commands {
   readonly demo: (options: DemoOptions, context: Context) => Ran;
   readonly init: (options: InitOptions, context: Context) => Ran;
   readonly receiveHook: (context: Context) => Ran;
+  readonly completion: (shell: string, program: Command, context: Context) => Ran;
+  readonly manual: (options: ManualOptions, program: Command, context: Context) => Ran;
 }
 
 export function createProgram(context: Context, commands: Commands, done: (code: ExitCode) => void): Command {
@@ -92,6 +95,10 @@ export function createProgram(context: Context, commands: Commands, done: (code:
   asked(program.command('reconcile')).description('look now, and try again what failed').action(run(commands.reconcile));
   asked(program.command('approve').argument('<FINGERPRINT>', 'as status and plan --from-daemon show it')).description('let the daemon do what this plan holds for an approval').action(run(commands.approve));
   program.command('import').argument('[DIR]').description('write manifests from a live cluster').addOption(json()).allowUnknownOption().allowExcessArguments().action(() => importCommand());
+
+  program.commandsGroup('For shells:');
+  program.command('completion').addArgument(new Argument('<SHELL>', 'whose script is printed').choices(['bash', 'zsh', 'fish'])).description('print the script that completes commands in a shell').action(async (shell: string) => done(await commands.completion(shell, program, context)));
+  program.command('manual', { hidden: true }).description('print the manual page').option('--date <day>', 'of the page: 2026-11-22', '').action(async (options: ManualOptions) => done(await commands.manual(options, program, context)));
   return program;
 }
 
