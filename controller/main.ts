@@ -21,7 +21,7 @@ import { createPveClient } from './env/pve-client.ts';
 import { startedBy, stateFolder, stateRoot } from './env/state-folder.ts';
 import { createRegistry } from './kinds/index.ts';
 import type { ClusterSpec, DesiredObject } from './model/desired.ts';
-import type { Lease } from './model/doors.ts';
+import type { Lease, Machine } from './model/doors.ts';
 import { Failure, failure } from './model/finding.ts';
 import { isObject } from './model/json.ts';
 import type { Registry } from './model/kind.ts';
@@ -67,7 +67,7 @@ function realWorld(): World {
         throw error;
       }
     },
-    lab, simulate, demo, daemon: daemonDoors(),
+    lab, simulate, demo, daemon: daemonDoors(), machine,
   };
 }
 
@@ -138,6 +138,11 @@ async function onlyDaemon(): Promise<string> {
   if (name === undefined) throw failure('DAEMON_ABSENT', `no daemon runs below ${root}`, { fix: 'start it with: latido run; or name its state folder with --state' });
   if (another !== undefined) throw failure('USAGE', `several daemons are known: ${found.join(', ')}`, { fix: 'name one with --cluster' });
   return join(root, name);
+}
+
+async function machine(): Promise<Machine> {
+  const { thisMachine } = await import('./env/machine.ts');
+  return thisMachine(process.env, LOCK);
 }
 
 /** Loaded when it is asked for: HTTP and the log take longer to load than all that `latido explain` needs. */

@@ -1,6 +1,6 @@
 // What a command is given: a terminal and a world. main.ts makes the real ones, tests literal ones.
 import type { DesiredObject, ClusterSpec } from '../model/desired.ts';
-import type { Clock, ControlDoor, Env, Lease, Store, Supervisor } from '../model/doors.ts';
+import type { Clock, ControlDoor, Env, Lease, Machine, Store, Supervisor } from '../model/doors.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { ApiTables } from '../pve/api-tables.ts';
 import type { DaemonParts } from '../daemon/loop.ts';
@@ -18,8 +18,8 @@ export interface Terminal {
   readonly interactive: boolean;
   /** Whether standard error can be drawn on. */
   readonly live: boolean;
-  /** One line typed by a person; undefined at the end of input. */
-  ask(question: string): Promise<string | undefined>;
+  /** One line typed by a person; undefined at the end of input. Hidden: it is not shown while it is typed. */
+  ask(question: string, how?: { readonly hidden: true }): Promise<string | undefined>;
   /** Calls `beat` several times a second until stopped. */
   ticker(beat: (nowMs: number) => void): () => void;
 }
@@ -52,6 +52,7 @@ export interface World {
   /** The real cluster. @param stateDir absent: below the user's state folder, by the cluster's name */
   open(cluster: DesiredObject<ClusterSpec>, options: OpenOptions): Promise<Opened>;
   readonly daemon: DaemonDoors;
+  machine(): Promise<Machine>;
   lab(options: LabOptions): Promise<Lab>;
   /** The cluster of clusters/unq-lab on the embedded lab, and a fresh repository for its manifests. */
   demo(options: { readonly virtual: boolean; readonly speed: number }): Promise<Demo>;

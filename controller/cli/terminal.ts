@@ -1,6 +1,7 @@
 // In: the streams of a process. Out: a Terminal: colours only where wanted and seen, questions only where answered.
 // Must never keep the process alive by itself, nor fail because a pipe's reader went away.
 import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
 import type { ReadStream, WriteStream } from 'node:tty';
 import type { Terminal } from './context.ts';
 import type { FrameSize } from './progress.ts';
@@ -26,7 +27,7 @@ export function terminalOf(streams: Streams, environment: Environment): Terminal
     errStyle: () => styleOf(stderr, environment),
     interactive: stdin.isTTY === true && stderr.isTTY === true,
     live: stderr.isTTY === true && environment['TERM'] !== 'dumb',
-    ask: (question) => askOn(streams, question),
+    ask: (question, how) => askOn(streams, question, how?.hidden === true ? 'hidden' : 'shown'),
     ticker(beat) {
       const timer = setInterval(() => beat(Date.now()), TICK_MS);
       return () => clearInterval(timer);
@@ -50,10 +51,15 @@ function speaksUtf8(environment: Environment): boolean {
   return locale === undefined || /utf-?8/i.test(locale);
 }
 
-function askOn(streams: Streams, question: string): Promise<string | undefined> {
+function askOn(streams: Streams, question: string, echo: 'shown' | 'hidden'): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const lines = createInterface({ input: streams.stdin, output: streams.stderr });
-    lines.once('close', () => resolve(undefined));
+    const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+    const lines = createInterface(echo === 'shown' ? { input: streams.stdin, output: streams.stderr } : { input: streams.stdin, output: nowhere, terminal: true, historySize: 0 });
+    if (echo === 'hidden') streams.stderr.write(question);
+    lines.once('close', () => {
+      if (echo === 'hidden') streams.stderr.write('\n');
+      resolve(undefined);
+    });
     lines.once('SIGINT', () => lines.close());
     lines.question(question, (answer) => {
       resolve(answer);

@@ -59,6 +59,15 @@ export function createFileLock(folder: string, processes: Processes = thisMachin
   };
 }
 
+/** The living that claim the folder; nothing is changed. */
+export async function claimants(folder: string, processes: Processes = thisMachine()): Promise<readonly number[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names.flatMap((name) => {
+    const [, pid, startedAt, boot] = CLAIM.exec(name) ?? [];
+    return pid !== undefined && startedAt !== undefined && boot !== undefined && processes.isAlive({ pid: Number(pid), startedAt, boot }) ? [Number(pid)] : [];
+  });
+}
+
 async function claim(folder: string, name: string): Promise<void> {
   const unusable = (error: unknown) => {
     throw failure('STATE_UNUSABLE', `the lock folder ${folder} cannot be written: ${codeOf(error)}`, { fix: 'give the user that runs latido this folder' });

@@ -240,6 +240,28 @@ export interface OpenSecrets {
   wire(pve: PveApi): PveApi;
 }
 
+export interface ShownCertificate { /** SHA-256, `AA:BB:…`. */ readonly fingerprint: string; readonly subject: string; readonly validToMs: number }
+
+/** The machine that latido runs on: to set it up, and to check it. */
+export interface Machine {
+  readonly isRoot: boolean;
+  /** A program and its words, without a shell; undefined: there is no such program. */
+  run(argv: readonly string[]): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string } | undefined>;
+  /** What an endpoint (`https://host:port`) shows to anybody; nothing is sent to it. Throws ConnectionError. */
+  certificateAt(endpoint: string): Promise<ShownCertificate>;
+  read(file: string): Promise<FileResult<string>>;
+  /** Atomically, in a folder that is made where it is not there. */
+  write(file: string, text: string, mode: number): Promise<FileResult<void>>;
+  /** What this user may write to and how much fits; undefined: there is no such folder. */
+  folder(path: string): Promise<{ readonly isWritable: boolean; readonly freeBytes: number } | undefined>;
+  /** Why nobody could listen there, as the name of the errno; undefined: it is free. */
+  portTrouble(address: string, port: number): Promise<string | undefined>;
+  /** Throws Failure when the secret cannot be had; it stays here. @param what for the message */
+  checkSecret(place: { readonly file: string } | { readonly env: string }, what: string): Promise<void>;
+  /** Who works with this state folder now, in words. */
+  workersIn(stateFolder: string): Promise<readonly string[]>;
+}
+
 /** The whole world. */
 export interface Env {
   readonly pve: PveApi;

@@ -15,7 +15,7 @@ async function latido(daemon: DaemonWorld, running: Running, ...args: string[]) 
   const style = () => ({ color: false, width: 120, rows: 40 });
   const world: World = {
     clock: daemon.sim.clock, version: '1', reportTo: undefined, tableVersions: [], tables: () => { throw new Error('no tables'); }, kindsFor: () => { throw new Error('no kinds'); },
-    readText: missing, writeText: missing, open: missing, lab: missing, demo: missing, simulate: missing,
+    readText: missing, writeText: missing, open: missing, machine: missing, lab: missing, demo: missing, simulate: missing,
     daemon: { store: () => { throw new Error('no store'); }, open: missing, ask: (_, request) => running.ask(request), onReload: () => () => undefined, warn: () => undefined, random: () => 0.5 },
   };
   const context: Context = {

@@ -21,7 +21,7 @@ export function contextOf(world: Partial<World>, terminal: Partial<Terminal> = {
           const { tables } = nearestTables(release);
           return { version: tables.version, kinds: createRegistry(tables) };
         },
-        readText: missing, writeText: missing, open: missing, lab: missing, demo: missing, simulate: missing, daemon, ...world,
+        readText: missing, writeText: missing, open: missing, machine: missing, lab: missing, demo: missing, simulate: missing, daemon, ...world,
       },
       interruptible: (work) => work(signal ?? AbortSignal.abort()),
     },

@@ -16,7 +16,7 @@ async function latido(args: readonly string[], more: { readonly commands?: Parti
   const world: World = {
     clock: { now: () => 0, sleep: () => Promise.resolve() }, version: '1.2.3', reportTo: 'https://example.org/issues', tableVersions: tableVersions(), tables: loadApiTables,
     kindsFor: (release) => ({ version: release, kinds: createRegistry(loadApiTables(release)) }),
-    readText: (file) => Promise.reject(failure('USAGE', `${file} could not be read: ENOENT`)), writeText: missing, open: missing, lab: missing, demo: missing, simulate: missing,
+    readText: (file) => Promise.reject(failure('USAGE', `${file} could not be read: ENOENT`)), writeText: missing, open: missing, machine: missing, lab: missing, demo: missing, simulate: missing,
     daemon: { store: () => { throw failure('DAEMON_ABSENT', 'not here'); }, open: missing, ask: () => Promise.reject(failure('DAEMON_ABSENT', 'no daemon runs', { fix: 'start it with: latido run' })), onReload: () => () => undefined, warn: () => undefined, random: () => 0.5 },
   };
   const context: Context = {
