@@ -5,6 +5,7 @@ import type { Memory } from './memory.ts';
 
 export class Tenure {
   #isHeld = false;
+  #isUnknown = false;
   /** Who had it when we last asked. */
   #other: string | undefined;
 
@@ -14,9 +15,18 @@ export class Tenure {
     return this.#isHeld;
   }
 
+  /** When it was last asked for, nobody could say who has it. */
+  get isUnknown(): boolean {
+    return this.#isUnknown;
+  }
+
   /** Who has it instead of us, or nothing when it is ours. */
   async ensure(): Promise<string | undefined> {
-    const answer = await this.lease.acquire().catch((error: unknown) => ({ held: false as const, by: `nobody can say (${textOf(error)})` }));
+    this.#isUnknown = false;
+    const answer = await this.lease.acquire().catch((error: unknown) => {
+      this.#isUnknown = true;
+      return { held: false as const, by: `nobody can say (${textOf(error)})` };
+    });
     if (answer.held) {
       if (!this.#isHeld) await this.memory.tell({ type: 'lease', message: this.#other === undefined ? 'the lease is ours' : `the lease is ours; ${this.#other} had it before` });
       this.#isHeld = true;
@@ -46,8 +56,8 @@ export class Tenure {
     }
   }
 
+  /** Also when it is not held: one who stands by may have left its name where it waits. */
   async release(): Promise<void> {
-    if (!this.#isHeld) return;
     this.#isHeld = false;
     // What we cannot give back runs out by itself.
     await this.lease.release().catch(() => undefined);
