@@ -25,10 +25,11 @@ export interface ControlWorld {
 const FOLLOW_MAX_MS = 30_000;
 const EVENTS_MAX = 500;
 
-export function controlAnswers(world: ControlWorld): (request: JsonObject) => Promise<JsonObject> {
-  return async (request): Promise<JsonObject> => {
+/** Its second argument: who asks, where that is known; it goes into the events. */
+export function controlAnswers(world: ControlWorld): (request: JsonObject, by?: string) => Promise<JsonObject> {
+  return async (request, by): Promise<JsonObject> => {
     try {
-      return { ok: true, ...(await answer(world, request)) };
+      return { ok: true, ...(await answer({ ...world, who: by === undefined ? {} : { by } }, request)) };
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       const findings = error.findings.map(({ code, severity, fact, fix }): JsonObject => ({ code, severity, fact, ...(fix === undefined ? {} : { fix }) }));
@@ -37,7 +38,10 @@ export function controlAnswers(world: ControlWorld): (request: JsonObject) => Pr
   };
 }
 
-async function answer(world: ControlWorld, request: JsonObject): Promise<JsonObject> {
+/** `who` is spread into an event. */
+type AskedWorld = ControlWorld & { readonly who: { readonly by?: string } };
+
+async function answer(world: AskedWorld, request: JsonObject): Promise<JsonObject> {
   const { board, commits, memory, triggers } = world;
   switch (request['do']) {
     case 'status': return { status: board.toJson(commits, memory.suspensions), live: board.live() };
@@ -48,7 +52,7 @@ async function answer(world: ControlWorld, request: JsonObject): Promise<JsonObj
     case 'resume': return resume(world, what(request));
     case 'approve': return approve(world, text(request, 'fingerprint'));
     case 'reconcile': {
-      await memory.tell({ type: 'asked', message: 'a person asked for a look' });
+      await memory.tell({ type: 'asked', message: 'a person asked for a look', ...world.who });
       await forgetFailures(world, () => true);
       triggers.tell('asked');
       return {};
@@ -75,7 +79,7 @@ async function nextEvent(memory: Memory, env: Env, waitMs: number): Promise<void
   stop();
 }
 
-async function suspendOne(world: ControlWorld, request: JsonObject): Promise<JsonObject> {
+async function suspendOne(world: AskedWorld, request: JsonObject): Promise<JsonObject> {
   const { memory, env, board, triggers } = world;
   const name = what(request);
   const reason = text(request, 'reason');
@@ -83,13 +87,13 @@ async function suspendOne(world: ControlWorld, request: JsonObject): Promise<Jso
   const now = env.clock.now();
   if (until !== undefined && until <= now) throw failure('USAGE', `the end of the suspension, ${new Date(until).toISOString()}, is past`, { fix: 'name a moment to come' });
   await memory.setSuspensions(suspend(memory.suspensions, { what: name, reason, since: now, ...(until === undefined ? {} : { until }) }));
-  await memory.tell({ type: 'suspended', message: `${name} is suspended${until === undefined ? '' : ` until ${new Date(until).toISOString()}`}: ${reason}` });
+  await memory.tell({ type: 'suspended', message: `${name} is suspended${until === undefined ? '' : ` until ${new Date(until).toISOString()}`}: ${reason}`, ...world.who });
   triggers.tell('asked');
   const isKnown = name === 'all' || board.objects.some(({ ref }) => ref.kind === name || refText(ref) === name);
   return isKnown ? {} : { note: `no object of the commit in force is ${name}` };
 }
 
-async function resume(world: ControlWorld, name: string): Promise<JsonObject> {
+async function resume(world: AskedWorld, name: string): Promise<JsonObject> {
   const { memory, triggers } = world;
   const isOne = (ref: string) => name === 'all' || ref === name || ref.startsWith(`${name}/`);
   const frozen = [...memory.record.objects].filter(([ref, record]) => isOne(ref) && (record.frozen || record.failed)).map(([ref]) => ref);
@@ -100,7 +104,7 @@ async function resume(world: ControlWorld, name: string): Promise<JsonObject> {
   }
   if (kept.length < memory.suspensions.length) await memory.setSuspensions(kept);
   await forgetFailures(world, isOne);
-  await memory.tell({ type: 'resumed', message: `${name} is resumed` });
+  await memory.tell({ type: 'resumed', message: `${name} is resumed`, ...world.who });
   triggers.tell('asked');
   return {};
 }
@@ -115,7 +119,7 @@ async function forgetFailures({ memory }: ControlWorld, isOne: (ref: string) => 
   await memory.saveRecord({ ...memory.record, objects });
 }
 
-async function approve({ memory, board, triggers }: ControlWorld, fingerprint: string): Promise<JsonObject> {
+async function approve({ memory, board, triggers, who }: AskedWorld, fingerprint: string): Promise<JsonObject> {
   const { plan } = board;
   if (plan?.fingerprint !== fingerprint) {
     throw failure('PLAN_CHANGED', plan ? `the plan is ${plan.fingerprint}, not ${fingerprint}` : 'there is no plan yet', { fix: 'read it with: latido plan --from-daemon, and approve that one' });
@@ -123,7 +127,7 @@ async function approve({ memory, board, triggers }: ControlWorld, fingerprint: s
   const isApprovable = plan.changes.some((change) => change.hold?.approvable || change.steps.some((step) => step.hold?.approvable));
   if (!isApprovable) throw failure('USAGE', `nothing in ${fingerprint} waits for an approval`, { fix: 'latido status tells why something is held' });
   await memory.saveRecord({ ...memory.record, approved: fingerprint });
-  await memory.tell({ type: 'approved', message: `${fingerprint} is approved` });
+  await memory.tell({ type: 'approved', message: `${fingerprint} is approved`, ...who });
   triggers.tell('asked');
   return {};
 }

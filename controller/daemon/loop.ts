@@ -18,6 +18,8 @@ import { watchFiles, watchHints } from './hints.ts';
 import { Memory } from './memory.ts';
 import { backOffMs, DAEMON_OPTIONS } from './options.ts';
 import type { DaemonOptions } from './options.ts';
+import type { Beside, Observer, Outlook, RoundOutcome, View } from './outlook.ts';
+import { Pulse } from './pulse.ts';
 import { daemonRound } from './round.ts';
 import type { RoundEnd } from './round.ts';
 import { Tenure } from './tenure.ts';
@@ -41,6 +43,10 @@ export interface DaemonParts {
   readonly publishPlan?: (plan: Plan) => JsonObject;
   /** On a node: configuration is read from its `/etc/pve`, and changes are noticed there, instead of asking the API. */
   readonly files?: Omit<FileReaderOptions, 'pve'>;
+  /** Hears what is done: for metrics. */
+  readonly observer?: Observer;
+  /** What runs beside the rounds and is asked by others: the HTTPS listener. Begun before the first round, also by a stand-by. */
+  readonly beside?: Beside;
   /** False when the commit names other endpoints or credentials than `env` was made for: the daemon ends to be started again. */
   readonly isSameCluster?: (spec: ClusterSpec) => boolean;
 }
@@ -49,7 +55,7 @@ export type DaemonEnd = 'stopped' | 'reload';
 
 /** Throws Failure ROUND_STUCK when a round hangs: only a new process helps then. */
 export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
-  const watched = new WatchedEnv(parts.env);
+  const watched = new WatchedEnv(parts.env, (report) => parts.observer?.call(report));
   const memory = await Memory.open(watched.env);
   const commits = new Commits(watched.env, parts.source, memory);
   await commits.load();
@@ -69,6 +75,8 @@ class Daemon {
   #failures = 0;
   #end: DaemonEnd = 'stopped';
   #stopListening: (() => Promise<void>) | undefined;
+  readonly #pulse = new Pulse();
+  #answers: ReturnType<typeof controlAnswers> | undefined;
 
   constructor(private readonly parts: DaemonParts, private readonly watched: WatchedEnv, private readonly memory: Memory, private readonly commits: Commits) {
     this.#env = watched.env;
@@ -88,8 +96,10 @@ class Daemon {
     const unwatch = source.watch(() => this.#triggers.tell('commit'));
     this.#watchCluster();
     const beside = [this.#tenure.keep(this.#options.renewMs, this.#over.signal), this.#pingSupervisor()];
+    let closeBeside: (() => Promise<void>) | undefined;
     try {
       await this.memory.tell({ type: 'started', message: 'the daemon started' });
+      closeBeside = await this.#openBeside();
       await this.#listen();
       await this.#tell('READY=1');
       this.#triggers.tell('start');
@@ -98,7 +108,7 @@ class Daemon {
       for (const off of [stopped, reloaded, unwatch]) off();
       this.#over.abort(new Error('the daemon ends'));
       await Promise.all(beside);
-      await this.#stopListening?.();
+      await Promise.all([this.#stopListening?.(), closeBeside?.()]);
     }
     await this.#tell('STOPPING=1');
     this.#board.phase = 'stopping';
@@ -135,7 +145,7 @@ class Daemon {
     this.#board.standingBy = by;
     this.#board.conclude(this.commits, this.#env.clock.now());
     await this.#tell(`STATUS=standing by: ${by} has the lease`);
-    await this.#env.clock.sleep(this.#options.standByMs, this.#stop.signal).catch(() => undefined);
+    await this.#pulse.rest(this.#env.clock.sleep(this.#options.standByMs, this.#stop.signal).catch(() => undefined));
     this.#triggers.tell('stand-by');
   }
 
@@ -148,13 +158,16 @@ class Daemon {
     const offStop = once(this.#stop.signal, abort);
     // A newer commit does not wait for the rest of an older one's plan.
     const offCommit = this.#triggers.listen((cause) => { if (cause === 'commit') void this.#endForNewer(abort); });
+    const startedAt = clock.now();
+    const report = (outcome: RoundOutcome) => this.parts.observer?.round({ outcome, at: clock.now(), durationMs: Math.max(0, clock.now() - startedAt) });
     const { over, done } = stuck(this.watched, this.#options, this.#stop.signal, abort);
     try {
-      const round = daemonRound({ env: this.#env, reads: this.#files?.pve ?? this.#env.pve, kindsFor: this.parts.kindsFor, options: this.#options, memory, commits, board: this.#board, tenure: this.#tenure, signal: ending.signal }, causes);
+      const round = daemonRound({ env: this.#env, reads: this.#files?.pve ?? this.#env.pve, kindsFor: this.parts.kindsFor, options: this.#options, memory, commits, board: this.#board, tenure: this.#tenure, signal: ending.signal, onStep: (step) => this.parts.observer?.step(step) }, causes);
       const end = await Promise.race([round, over]);
       if (end === 'stuck') throw new StuckRound();
       if (end === 'left') return undefined;
       await this.#succeeded();
+      report(end.outcome);
       return end;
     } catch (error) {
       if (error instanceof StuckRound) {
@@ -162,6 +175,7 @@ class Daemon {
         throw failure('ROUND_STUCK', 'a round never ended', { fix: 'systemd starts the daemon again; if it repeats, report it with the log' });
       }
       await this.#failed(error);
+      report('broken');
       return undefined;
     } finally {
       done();
@@ -200,8 +214,8 @@ class Daemon {
     const ms = this.#failures > 0 ? backOffMs(this.#failures, backOff, this.#env.random) : this.#nextLookMs(end);
     const now = this.#env.clock.now();
     this.#board.nextAt = now + ms;
-    await this.#env.clock.sleep(Math.min(gapMs, ms), this.#stop.signal).catch(() => undefined);
-    await this.#triggers.wait(ms - gapMs, this.#stop.signal);
+    await this.#pulse.rest(this.#env.clock.sleep(Math.min(gapMs, ms), this.#stop.signal).catch(() => undefined));
+    await this.#pulse.rest(this.#triggers.wait(ms - gapMs, this.#stop.signal));
     if (end?.acted && !this.#stop.signal.aborted) this.#triggers.tell('check');
   }
 
@@ -225,9 +239,31 @@ class Daemon {
 
   async #listen(): Promise<void> {
     if (this.#stopListening || !this.parts.control) return;
+    this.#stopListening = await this.parts.control.listen((request) => this.#answer(request));
+  }
+
+  #answer(request: JsonObject, by?: string): Promise<JsonObject> {
     const { memory, commits } = this;
-    const answers = controlAnswers({ env: this.#env, memory, commits, board: this.#board, triggers: this.#triggers, publishPlan: this.parts.publishPlan ?? ((plan) => ({ plan: { fingerprint: plan.fingerprint } })) });
-    this.#stopListening = await this.parts.control.listen(answers);
+    this.#answers ??= controlAnswers({ env: this.#env, memory, commits, board: this.#board, triggers: this.#triggers, publishPlan: this.parts.publishPlan ?? ((plan) => ({ plan: { fingerprint: plan.fingerprint } })) });
+    return this.#answers(request, by);
+  }
+
+  async #openBeside(): Promise<(() => Promise<void>) | undefined> {
+    if (!this.parts.beside) return undefined;
+    void this.#pulse.watch(this.#env.clock, () => this.watched.moves, this.#over.signal);
+    const outlook: Outlook = { view: () => this.#view(), answer: (request, by) => this.#answer(request, by), pushed: () => this.#triggers.tell('commit') };
+    return this.parts.beside(outlook);
+  }
+
+  #view(): View {
+    const { memory, commits } = this;
+    const { phase, cluster, checkedAt, whole, objects, plan, running, trouble } = this.#board;
+    return {
+      phase, cluster, checkedAt, conditions: whole, objects, plan, records: memory.record.objects, failures: trouble?.times ?? 0,
+      isLeader: this.#tenure.isHeld, isLeaseUnknown: this.#tenure.isUnknown, quietMs: this.#pulse.quietMs, stuckMs: this.#options.stuckMs,
+      isCommitRefused: commits.refused !== undefined, isSourceAway: commits.unreachable !== undefined, suspensions: memory.suspensions.length,
+      stepsRunning: running.size, causesWaiting: this.#triggers.waiting, traffic: { ...this.#env.pve.stats },
+    };
   }
 
   async #saveStatus(): Promise<void> {

@@ -17,6 +17,8 @@ import { holdOf } from './decide.ts';
 import type { Memory } from './memory.ts';
 import type { DaemonOptions } from './options.ts';
 import { afterApply, afterPlan, newlyDrifted } from './outcome.ts';
+import { stepReport } from './outlook.ts';
+import type { RoundOutcome, StepReport } from './outlook.ts';
 import type { Tenure } from './tenure.ts';
 import type { Cause } from './triggers.ts';
 
@@ -32,9 +34,10 @@ export interface RoundWorld {
   readonly tenure: Tenure;
   /** Aborted: running steps end, no further one starts. */
   readonly signal: AbortSignal;
+  readonly onStep?: (report: StepReport) => void;
 }
 
-export interface RoundEnd { readonly acted: boolean; readonly desired?: Desired }
+export interface RoundEnd { readonly acted: boolean; readonly outcome: RoundOutcome; readonly desired?: Desired }
 
 export async function daemonRound(world: RoundWorld, causes: readonly Cause[]): Promise<RoundEnd> {
   const { env, memory, commits, kindsFor } = world;
@@ -42,14 +45,14 @@ export async function daemonRound(world: RoundWorld, causes: readonly Cause[]): 
   await memory.endSuspensions();
   for (const { title, how } of await settleRound(env, kindsFor)) await memory.tell({ type: 'settled', message: `${title}: ${how}` });
   await commits.look();
-  if (isIdle(world, causes)) return { acted: false };
+  if (isIdle(world, causes)) return { acted: false, outcome: 'idle' };
   const chosen = await planBest(world);
-  if (chosen === undefined) return { acted: false };
+  if (chosen === undefined) return { acted: false, outcome: 'no-commit' };
   const { round, commit } = chosen;
   await learnFromPlan(world, round, commit);
   const result = await act(world, round, commit);
   await addToHistory(world, round, result, causes, startedAt);
-  return { acted: result !== undefined && result.done.length + result.failed.length + result.unsettled.length > 0, desired: round.desired };
+  return { acted: result !== undefined && result.done.length + result.failed.length + result.unsettled.length > 0, outcome: outcomeOf(round.plan.counts.held, result), desired: round.desired };
 }
 
 /** The source was asked again, and it has what is in force and in sync already. */
@@ -107,6 +110,8 @@ async function act(world: RoundWorld, round: Round, commit: KnownCommit): Promis
   }
   let told: Promise<void> = Promise.resolve();
   const onProgress = (progress: Progress) => {
+    const report = world.onStep && stepReport(progress);
+    if (report) world.onStep?.(report);
     const name = `${refText(progress.ref)}: ${progress.step.title}`;
     if (progress.event === 'progress') board.running.set(progress.step.id, `${name}${progress.percent === undefined ? '' : ` ${Math.floor(progress.percent)} %`}`);
     else if (progress.event === 'started') board.running.set(progress.step.id, name);

@@ -27,6 +27,10 @@ export class Triggers {
     return () => this.#listeners.delete(call);
   }
 
+  get waiting(): number {
+    return this.#told.size;
+  }
+
   /** All that was told, in a fixed order; nothing is told any more afterwards. */
   take(): readonly Cause[] {
     const causes = CAUSES.filter((cause) => this.#told.has(cause));

@@ -1,7 +1,9 @@
 // In: the world of a round. Out: whether it still moves: answers and steps count as life. A round that hangs is told of,
 // one that takes too long is ended after its current steps, one that is told to stop is waited for a while.
+import { PveError } from '../model/doors.ts';
 import type { Clock, Env } from '../model/doors.ts';
 import type { DaemonOptions } from './options.ts';
+import type { CallReport } from './outlook.ts';
 
 /** An Env that counts what moves. */
 export class WatchedEnv {
@@ -9,7 +11,8 @@ export class WatchedEnv {
   moves = 0;
   readonly clock: Clock;
 
-  constructor(env: Env) {
+  /** @param onCall hears of each call of the cluster's API */
+  constructor(env: Env, onCall?: (report: CallReport) => void) {
     this.clock = env.clock;
     const moved = <T>(value: T): T => {
       this.moves += 1;
@@ -19,12 +22,24 @@ export class WatchedEnv {
       moved(undefined);
       throw error;
     };
+    const timed = async <T>(method: CallReport['method'], call: () => Promise<T>): Promise<T> => {
+      const startedAt = env.clock.now();
+      const report = (result: CallReport['result']) => onCall?.({ method, result, durationMs: Math.max(0, env.clock.now() - startedAt) });
+      try {
+        const value = await call();
+        report('ok');
+        return value;
+      } catch (error) {
+        report(error instanceof PveError ? 'refused' : 'lost');
+        throw error;
+      }
+    };
     const { pve, store } = env;
     this.env = {
       ...env,
       pve: {
-        get: (...given) => pve.get(...given).then(moved, failed),
-        write: (...given) => pve.write(...given).then(moved, failed),
+        get: (...given) => timed('GET', () => pve.get(...given)).then(moved, failed),
+        write: (...given) => timed(given[0], () => pve.write(...given)).then(moved, failed),
         learnNodes: (addresses) => pve.learnNodes(addresses),
         get asRoot() { return pve.asRoot ?? false; },
         get stats() { return pve.stats; },
