@@ -1,0 +1,126 @@
+// In: a way to run commands, and the nodes to ask. Out: what each tells of its DRBD, LVM and addresses. Reads only.
+// Must never take silence for absence: a node that does not answer, or whose answer is not understood, is `unread`.
+import { ADDRESSES, parseAddresses } from '../drbd/addresses.ts';
+import { parseGenerations } from '../drbd/generations.ts';
+import { LVS, parseGroups, parsePhysical, parseVolumes, PVS, VGS } from '../drbd/lvm.ts';
+import { parseResFile } from '../drbd/res-file.ts';
+import type { ResFile } from '../drbd/res-file.ts';
+import { parseStatus8 } from '../drbd/status-8.ts';
+import type { KernelReplica } from '../drbd/status-8.ts';
+import { parseStatus9 } from '../drbd/status-9.ts';
+import { ConnectionError } from '../model/doors.ts';
+import type { Ssh, SshResult } from '../model/doors.ts';
+import type { NodeStorageFact, ReplicaFact } from '../model/node-facts.ts';
+import { NODE_LOCK_BUSY, underNodeLock } from './node-lock.ts';
+
+/** Reads end at once or not at all; LVM may wait for a lock of its own. */
+const READ_MS = 30_000;
+const RES_FOLDER = '/etc/drbd.d';
+/** Every line of every file with its name before it, and nothing that a shell has to expand. Exit 1: no line, 2: no folder. */
+const RES_FILES = ['grep', '-r', '-H', '--include=*.res', '', RES_FOLDER];
+const VERSION = ['cat', '/sys/module/drbd/version'];
+const FILTER = ['lvmconfig', 'devices/global_filter'];
+
+export async function readNodes(ssh: Ssh, nodes: readonly string[]): Promise<ReadonlyMap<string, NodeStorageFact>> {
+  return new Map(await Promise.all(nodes.map(async (node) => [node, await readNode(ssh, node)] as const)));
+}
+
+/** Why a node cannot be described. */
+class Unread extends Error {}
+
+async function readNode(ssh: Ssh, node: string): Promise<NodeStorageFact> {
+  const run = (argv: readonly string[]) => ssh.run(node, argv, { timeoutMs: READ_MS });
+  try {
+    // What a killed latido began may still run: its end is waited for.
+    const lock = await run(underNodeLock(['true']));
+    if (lock.code === NODE_LOCK_BUSY) throw new Unread('a command of latido still runs there');
+    const [version, files, groups, volumes, physical, filter, addresses] = await Promise.all([VERSION, RES_FILES, VGS, LVS, PVS, FILTER, ADDRESSES].map(run)) as [SshResult, SshResult, SshResult, SshResult, SshResult, SshResult, SshResult];
+    const resFiles = textsOf(files);
+    const drbdVersion = version.code === 0 ? version.stdout.trim() : undefined;
+    const kernel = drbdVersion === undefined ? [] : await readKernel(run, drbdVersion, node, resFiles);
+    const filterText = filter.code === 0 ? filter.stdout.trim().replace(/^global_filter=/, '') : undefined;
+    return {
+      node, resFiles, ...(drbdVersion === undefined ? {} : { drbdVersion }),
+      ...await readReplicas(run, node, kernel, resFiles, drbdVersion),
+      groups: understood('vgs', groups, parseGroups), volumes: understood('lvs', volumes, parseVolumes), physical: understood('pvs', physical, parsePhysical),
+      ...(filterText === undefined ? {} : { lvmFilter: filterText }),
+      addresses: understood('ip', addresses, parseAddresses),
+    };
+  } catch (error) {
+    if (!(error instanceof Unread) && !(error instanceof ConnectionError)) throw error;
+    return { node, unread: error.message, replicas: new Map(), resFiles: new Map(), groups: [], volumes: [], physical: [], addresses: [] };
+  }
+}
+
+type Run = (argv: readonly string[]) => Promise<SshResult>;
+
+function understood<T>(what: string, { code, stdout, stderr }: SshResult, parse: (text: string) => T | undefined): T {
+  const value = code === 0 ? parse(stdout) : undefined;
+  if (value === undefined) throw new Unread(`${what} ended with exit code ${code}${firstLine(stderr)}`);
+  return value;
+}
+
+function firstLine(text: string): string {
+  const line = text.split('\n').find((each) => each.trim() !== '');
+  return line === undefined ? '' : `: ${line.trim()}`;
+}
+
+function textsOf({ code, stdout, stderr }: SshResult): ReadonlyMap<string, string> {
+  if (code > 2 || (code === 2 && !/No such file/.test(stderr))) throw new Unread(`${RES_FOLDER} could not be read${firstLine(stderr)}`);
+  const texts = new Map<string, string>();
+  for (const line of stdout.split('\n')) {
+    const [, name, text = ''] = /^\/etc\/drbd\.d\/([^/:]+)\.res:(.*)$/.exec(line) ?? [];
+    if (name !== undefined) texts.set(name, `${texts.get(name) ?? ''}${text}\n`);
+  }
+  return texts;
+}
+
+async function readKernel(run: Run, version: string, node: string, resFiles: ReadonlyMap<string, string>): Promise<readonly KernelReplica[]> {
+  if (!version.startsWith('8.')) return understood('drbdsetup', await run(['drbdsetup', 'status', '--json']), parseStatus9);
+  const [events, proc] = await Promise.all([run(['drbdsetup', 'events2', '--now', '--statistics']), run(['cat', '/proc/drbd'])]);
+  const files = configured(resFiles);
+  return understood('drbdsetup', events, (text) => parseStatus8(text, proc.stdout, (name) => files.get(name)?.hosts.find((host) => host.name !== node)?.name));
+}
+
+/** Files that are not understood are passed by: drbdadm itself says what is wrong with them. */
+function configured(resFiles: ReadonlyMap<string, string>): ReadonlyMap<string, ResFile> {
+  return new Map([...resFiles.values()].flatMap((text) => {
+    const files = parseResFile(text);
+    return typeof files === 'string' ? [] : files.map((file) => [file.name, file] as const);
+  }));
+}
+
+async function readReplicas(run: Run, node: string, kernel: readonly KernelReplica[], resFiles: ReadonlyMap<string, string>, version: string | undefined): Promise<Pick<NodeStorageFact, 'replicas' | 'configTrouble'>> {
+  const files = configured(resFiles);
+  const here = [...files.values()].filter(({ hosts }) => hosts.some(({ name }) => name === node));
+  const names = [...new Set([...kernel.map(({ resource }) => resource), ...here.map(({ name }) => name)])].sort();
+  if (names.length === 0 || version === undefined) return { replicas: new Map() };
+  // One broken file makes drbdadm refuse all of them.
+  const nop = await run(['drbdadm', 'sh-nop']);
+  const configTrouble = nop.code === 0 ? undefined : firstLine(nop.stderr).replace(/^: /, '') || `drbdadm ended with exit code ${nop.code}`;
+  const replicas = await Promise.all(names.map(async (name) => [name, await readReplica(run, node, name, kernel.find(({ resource }) => resource === name), files.get(name), version)] as const));
+  return { replicas: new Map(replicas), ...(configTrouble === undefined ? {} : { configTrouble }) };
+}
+
+async function readReplica(run: Run, node: string, name: string, kernel: KernelReplica | undefined, file: ResFile | undefined, version: string): Promise<ReplicaFact> {
+  const [adjust, generations] = await Promise.all([run(['drbdadm', 'adjust', '-d', name]), run(['drbdadm', 'get-gi', name])]);
+  const peers = version.startsWith('8.') ? [] : (file?.hosts ?? []).filter((host) => host.name !== node).map((host) => host.name);
+  const found = parseGenerations(generations.stdout, peers);
+  const metadata = found.length > 0 ? 'present' : await metadataOf(run, name);
+  const lines = adjust.stdout.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  return {
+    resource: name, isUp: kernel !== undefined, generations: found, metadata,
+    role: kernel?.role ?? 'Unknown', disk: kernel?.disk ?? 'Diskless', peers: kernel?.peers ?? [],
+    ...(kernel?.minor === undefined ? {} : { minor: kernel.minor }), ...(kernel?.sizeBytes === undefined ? {} : { sizeBytes: kernel.sizeBytes }),
+    ...(kernel?.suspended === undefined ? {} : { suspended: kernel.suspended }), ...(kernel?.quorum === undefined ? {} : { quorum: kernel.quorum }),
+    ...(adjust.code === 0 ? { adjust: lines } : {}),
+  };
+}
+
+/** `create-md` overwrites only with force, and still it is never tried on what may hold a history. */
+async function metadataOf(run: Run, name: string): Promise<ReplicaFact['metadata']> {
+  const { code, stdout, stderr } = await run(['drbdadm', 'dump-md', name]);
+  const said = `${stdout}\n${stderr}`;
+  if (code === 0 || /is "unclean"/.test(said) || code === 20) return 'present';
+  return /No valid meta data found/i.test(said) ? 'absent' : 'unknown';
+}
