@@ -7,6 +7,7 @@ import type { GuestFact } from '../model/facts.ts';
 import { isObject } from '../model/json.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Condition } from '../model/step.ts';
+import { readNodes } from '../observe/node-reads.ts';
 import { BULK, parseFacts, parseQuorate, rows } from '../observe/parse-facts.ts';
 import type { Now } from '../safety/conditions.ts';
 
@@ -41,9 +42,21 @@ export function createLooker(env: Env, version: string): Looker {
       let now = await bulk();
       for (const vmid of new Set(conditions.flatMap((condition) => (OF_CONFIG.has(condition.is) && 'vmid' in condition ? [condition.vmid] : [])))) now = await readConfig(env, vmid, now);
       for (const vmid of new Set(conditions.flatMap((condition) => ('vmid' in condition && condition.is !== 'vmid-free' ? [condition.vmid] : [])))) now = await lookAt(env, vmid, now);
+      const nodes = [...new Set(conditions.flatMap(nodesOf))].sort();
+      if (nodes.length > 0) now = { ...now, storageNodes: await readNodes(env.ssh, nodes) };
       return env.clock.now() - (last?.at ?? 0) > SLOW_MS ? withQuorum(env, now) : now;
     },
   };
+}
+
+/** Which nodes only tell over ssh whether it holds. */
+function nodesOf(condition: Condition): readonly string[] {
+  switch (condition.is) {
+    case 'drbd-in-sync': case 'drbd-connected': case 'drbd-not-split': case 'address-held': return condition.nodes;
+    case 'drbd-role': case 'drbd-uptodate': case 'volume-absent': case 'volume-is': case 'group-unused': return [condition.node];
+    case 'drbd-generations': return Object.keys(condition.generations);
+    default: return [];
+  }
 }
 
 /** Asked again at the end of a look that took its time: nodes that answer late, or not at all, are how a quorum is lost. */

@@ -21,8 +21,13 @@ const RES_FILES = ['grep', '-r', '-H', '--include=*.res', '', RES_FOLDER];
 const VERSION = ['cat', '/sys/module/drbd/version'];
 const FILTER = ['lvmconfig', 'devices/global_filter'];
 
-export async function readNodes(ssh: Ssh, nodes: readonly string[]): Promise<ReadonlyMap<string, NodeStorageFact>> {
-  return new Map(await Promise.all(nodes.map(async (node) => [node, await readNode(ssh, node)] as const)));
+/** @param ssh absent: every node is unread */
+export async function readNodes(ssh: Ssh | undefined, nodes: readonly string[]): Promise<ReadonlyMap<string, NodeStorageFact>> {
+  return new Map(await Promise.all(nodes.map(async (node) => [node, ssh ? await readNode(ssh, node) : silent(node, 'there is no way to it over ssh')] as const)));
+}
+
+function silent(node: string, why: string): NodeStorageFact {
+  return { node, unread: why, replicas: new Map(), resFiles: new Map(), groups: [], volumes: [], physical: [], addresses: [] };
 }
 
 /** Why a node cannot be described. */
@@ -48,7 +53,7 @@ async function readNode(ssh: Ssh, node: string): Promise<NodeStorageFact> {
     };
   } catch (error) {
     if (!(error instanceof Unread) && !(error instanceof ConnectionError)) throw error;
-    return { node, unread: error.message, replicas: new Map(), resFiles: new Map(), groups: [], volumes: [], physical: [], addresses: [] };
+    return silent(node, error.message);
   }
 }
 

@@ -9,6 +9,7 @@ import type { Facts } from '../model/facts.ts';
 import { failure } from '../model/finding.ts';
 import { isObject } from '../model/json.ts';
 import { refText } from '../model/ref.ts';
+import { readNodes } from './node-reads.ts';
 import { BULK, networkPath, parseFacts } from './parse-facts.ts';
 
 export interface Observation {
@@ -33,6 +34,16 @@ export async function observeFacts(env: Env, version: string): Promise<Facts> {
   if (online.length > BRIDGE_NODES_MAX) return facts;
   const networks = await ask(env.pve, online.map((node) => ({ path: networkPath(node.name), node: node.name })));
   return parseFacts(version, observedAt, new Map([...answers, ...[...networks].filter(([, answer]) => answer.ok)]), env.pve.asRoot);
+}
+
+/** Asks the nodes themselves, over ssh, where some object needs it; the others cost nothing. */
+export async function observeNodes(env: Env, desired: Desired, kinds: Registry, facts: Facts, memories: readonly Memory[]): Promise<Facts> {
+  const isLeftover = memories.some((memory) => kinds.get(memory.ref.kind)?.isOnNodes && !desired.objects.some(({ ref }) => refText(ref) === refText(memory.ref)));
+  const named = desired.objects.flatMap((object) => kinds.get(object.ref.kind)?.nodesToAsk?.(object) ?? []);
+  const nodes = [...new Set([...named, ...(isLeftover ? facts.nodes.map(({ name }) => name) : [])])].sort();
+  if (nodes.length === 0) return facts;
+  env.ssh?.learnNodes(Object.fromEntries(facts.nodes.flatMap((node) => (node.address ? [[node.name, node.address]] : []))));
+  return { ...facts, storageNodes: await readNodes(env.ssh, nodes) };
 }
 
 export async function observe(env: Env, desired: Desired, kinds: Registry, facts: Facts, memories: readonly Memory[], mark: string): Promise<Observation> {
