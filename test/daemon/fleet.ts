@@ -18,6 +18,9 @@ import { FakeSource, leaseOf, lines, sourceOf } from './daemon-world.ts';
 /** A write that went out may be so much older than what it does: the answer of the lease, and the way. */
 const ON_THE_WAY_MS = 4_000;
 
+/** A guest that latido did not make. */
+export const STRANGER = 900;
+
 interface Member { readonly node: string; readonly mortal: Mortal; readonly lease: PmxcfsLease; readonly stop: AbortController }
 
 export class Fleet {
@@ -35,7 +38,7 @@ export class Fleet {
   readonly #members = new Map<string, Member>();
 
   constructor(readonly nodes: readonly string[], private readonly options: Partial<DaemonOptions> = {}, world: WorldOptions = {}) {
-    this.world = new World({ nodes: nodes.map((name) => ({ name })) }, world);
+    this.world = new World({ nodes: nodes.map((name) => ({ name })), guests: [{ vmid: STRANGER, name: 'somebody-elses', node: nodes[0] ?? '', config: { memory: '512' } }] }, world);
     this.pmxcfs = new SimulatedPmxcfs(this.world.sim);
     for (const node of nodes) this.stores.set(node, createMemoryStore());
     this.world.sim.onPower((node, power) => { if (power === 'off') this.kill(node); });
