@@ -16,7 +16,9 @@ import { loadApiTables, nearestTables, tableVersions } from './env/api-tables.ts
 import { realClock } from './env/clock.ts';
 import { createFileStore } from './env/file-store.ts';
 import { createMemoryStore } from './env/memory-store.ts';
+import { newToken } from './env/new-token.ts';
 import { packageRoot } from './env/package-root.ts';
+import { processUsage } from './env/process-usage.ts';
 import { createPveClient } from './env/pve-client.ts';
 import { startedBy, stateFolder, stateRoot } from './env/state-folder.ts';
 import { createRegistry } from './kinds/index.ts';
@@ -97,7 +99,7 @@ function daemonDoors(): DaemonDoors {
       const [{ controlSocket }, { systemdSupervisor }] = await Promise.all([import('./env/control-socket.ts'), import('./env/systemd.ts')]);
       const env = await openEnv(cluster, folder, options, 'info');
       const supervisor = systemdSupervisor(process.env, process.pid, (why) => env.log.warn({}, why));
-      return { env, ...(await nodeDoors(cluster.ref.name, folder)), control: controlSocket(join(folder, SOCKET)), ...(supervisor ? { supervisor } : {}), close: () => env.close() };
+      return { env, ...(await nodeDoors(cluster.ref.name, folder)), control: controlSocket(join(folder, SOCKET)), login: env.login, ...(supervisor ? { supervisor } : {}), close: () => env.close() };
     },
     async ask({ cluster, stateDir }, request) {
       const { askControl } = await import('./env/control-socket.ts');
@@ -108,6 +110,12 @@ function daemonDoors(): DaemonDoors {
       process.on('SIGHUP', call);
       return () => process.removeListener('SIGHUP', call);
     },
+    https: {
+      check: async (place) => (await import('./env/https-listener.ts')).httpsDoor().check(place),
+      listen: async (place, answer) => (await import('./env/https-listener.ts')).httpsDoor().listen(place, answer),
+    },
+    newToken, usage: processUsage,
+    readSecret: async (place, what) => (await import('./env/secret-place.ts')).readSecret(place, what, process.env),
     warn: (text) => terminal.err(`${text}\n`),
     random: Math.random,
   };

@@ -1,10 +1,12 @@
 // What a command is given: a terminal and a world. main.ts makes the real ones, tests literal ones.
 import type { DesiredObject, ClusterSpec } from '../model/desired.ts';
-import type { Clock, ControlDoor, Env, Lease, Machine, Store, Supervisor } from '../model/doors.ts';
+import type { SecretPlace } from '../config/schema.ts';
+import type { Clock, ControlDoor, Env, HttpsDoor, Lease, Machine, ProxmoxLogin, Store, Supervisor } from '../model/doors.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { ApiTables } from '../pve/api-tables.ts';
 import type { DaemonParts } from '../daemon/loop.ts';
 import type { KindsFor } from '../reconcile.ts';
+import type { Usage } from '../serve/metrics.ts';
 import type { FrameSize } from './progress.ts';
 import type { Demo } from './demo.ts';
 
@@ -64,11 +66,17 @@ export interface DaemonDoors {
   /** What is remembered of a cluster, without opening the cluster. */
   store(cluster: string, stateDir?: string): { readonly store: Store; readonly folder: string };
   /** As `World.open`, with what a daemon needs besides; its log tells of each step. */
-  open(cluster: DesiredObject<ClusterSpec>, options: OpenOptions): Promise<Opened & { readonly lease: Lease; readonly control: ControlDoor; readonly supervisor?: Supervisor; readonly files?: NonNullable<DaemonParts['files']> }>;
+  open(cluster: DesiredObject<ClusterSpec>, options: OpenOptions): Promise<Opened & { readonly lease: Lease; readonly control: ControlDoor; readonly login: ProxmoxLogin; readonly supervisor?: Supervisor; readonly files?: NonNullable<DaemonParts['files']> }>;
   /** One question to the daemon. @param cluster may be left out when one daemon alone is known. Throws Failure DAEMON_ABSENT. */
   ask(where: { readonly cluster?: string; readonly stateDir?: string }, request: JsonObject): Promise<JsonObject>;
   /** SIGHUP; answers how to stop. */
   onReload(call: () => void): () => void;
+  readonly https: HttpsDoor;
+  /** A bearer token with 256 bits of chance. */
+  newToken(): string;
+  /** One line, for the wire; throws Failure AUTH_FAILED. @param what for the message: `the token of the forge` */
+  readSecret(place: SecretPlace, what: string): Promise<string>;
+  usage(): Usage;
   /** A word for the log of whatever runs beside the rounds. */
   warn(text: string): void;
   readonly random: () => number;

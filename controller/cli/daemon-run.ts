@@ -8,6 +8,7 @@ import { Failure } from '../model/finding.ts';
 import type { Context, ExitCode, World } from './context.ts';
 import { configPlace } from './daemon-config.ts';
 import type { ConfigPlace } from './daemon-config.ts';
+import { listenParts, listenPlace } from './daemon-listen.ts';
 import { clusterNow, sourceOf } from './daemon-source.ts';
 import { planToJson } from './plan-json.ts';
 import type { RunOptions } from './program.ts';
@@ -36,6 +37,8 @@ export async function runCommand(dir: string | undefined, options: RunOptions, c
 async function setUp(config: DaemonConfig, world: World): Promise<Setup> {
   const { store, folder } = world.daemon.store(config.cluster, config.state);
   const source = await sourceOf(config, { store, folder }, world);
+  const place = listenPlace(config);
+  if (place) await world.daemon.https.check(place);
   return { config, source, store, cluster: await clusterNow(config.cluster, source, store, world) };
 }
 
@@ -55,14 +58,15 @@ async function setUpAgain(place: ConfigPlace, old: Setup, world: World): Promise
 /** `told`: by SIGHUP; `moved`: the commit names another way to the cluster. */
 async function runOnce(setup: Setup, signal: AbortSignal, { world }: Context): Promise<'stopped' | 'told' | 'moved'> {
   const { config, source, cluster } = setup;
-  const { env, lease, control, supervisor, files, close } = await world.daemon.open(cluster, config.state === undefined ? {} : { stateDir: config.state });
+  const opened = await world.daemon.open(cluster, config.state === undefined ? {} : { stateDir: config.state });
+  const { env, lease, control, supervisor, files, close } = opened;
   const reload = new AbortController();
   const stopHearing = world.daemon.onReload(() => reload.abort(new Error('SIGHUP')));
   try {
     const end = await runDaemon({
       env, source, lease, control, signal, reload: reload.signal, kindsFor: world.kindsFor,
       publishPlan: (plan) => ({ plan: planToJson(plan), text: renderPlan(plan, { ...PLAIN, verbose: false }, null) }),
-      ...(supervisor ? { supervisor } : {}), ...(files ? { files } : {}), options: { intervalMs: (config.intervalSeconds ?? INTERVAL_SECONDS) * 1000 },
+      ...(supervisor ? { supervisor } : {}), ...(files ? { files } : {}), ...(await listenParts(config, opened, world)), options: { intervalMs: (config.intervalSeconds ?? INTERVAL_SECONDS) * 1000 },
       isSameCluster: (spec) => wayTo(spec) === wayTo(cluster.spec),
     });
     return end === 'stopped' ? 'stopped' : reload.signal.aborted ? 'told' : 'moved';

@@ -1,6 +1,7 @@
 // In: the commands' functions. Out: the command line: names, options, help, in the order in which a person meets them.
 // Must never do the work of a command.
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import type { Right } from '../config/schema.ts';
 import type { Context, ExitCode } from './context.ts';
 import { importCommand } from './daemon-commands.ts';
 import type { ExplainOptions } from './explain.ts';
@@ -24,6 +25,7 @@ export interface AskOptions { readonly cluster?: string; readonly state?: string
 export interface EventsOptions extends AskOptions { readonly follow?: boolean; readonly limit: number }
 export interface SuspendOptions extends AskOptions { readonly reason: string; readonly until?: string }
 export interface InitOptions { readonly server: string; readonly branch?: string; readonly json?: boolean }
+export interface TokenOptions { readonly may: Right; readonly json?: boolean }
 export interface DemoOptions { readonly once?: boolean; readonly fast?: boolean }
 
 /** One function per command; main.ts gives them their world. */
@@ -44,6 +46,7 @@ export interface Commands {
   readonly resume: (ref: string, options: AskOptions, context: Context) => Ran;
   readonly reconcile: (options: AskOptions, context: Context) => Ran;
   readonly approve: (fingerprint: string, options: AskOptions, context: Context) => Ran;
+  readonly token: (name: string, options: TokenOptions, context: Context) => Ran;
   readonly demo: (options: DemoOptions, context: Context) => Ran;
   readonly init: (options: InitOptions, context: Context) => Ran;
   readonly receiveHook: (context: Context) => Ran;
@@ -86,6 +89,7 @@ export function createProgram(context: Context, commands: Commands, done: (code:
   program.command('init').description('make a bare repository that people push to: its hook validates, shows the plan, refuses').requiredOption('--server <path>', 'where the repository is made').option('--branch <name>', 'the branch that the cluster follows', 'main').addOption(json()).action(run(commands.init));
   program.command('receive-hook', { hidden: true }).description('run by git on a push').action(run((...args: readonly unknown[]) => commands.receiveHook(args.at(-1) as Context)));
   runOptions(program.command('run').argument('[DIR]', 'folder of the manifests, instead of a repository')).description('the daemon: follow every commit, undo every drift').action(run(commands.run));
+  program.command('token').argument('<NAME>', 'whose it is, for the log and the events').description('make a token for the HTTPS listener, and its lines of the configuration').addOption(new Option('--may <right>', 'what it may; each includes those before it').choices(['metrics', 'view', 'approve']).default('view')).addOption(json()).action(run(commands.token));
   asked(program.command('status')).description('how the cluster and the commit stand').action(run(commands.status));
   asked(program.command('get').argument('[KIND]', 'VirtualMachine, or VirtualMachine/web; all without it')).description('list objects and their conditions').action(run(commands.get));
   asked(program.command('events')).description('what was done, and why').option('-f, --follow', 'go on with what happens').option('-n, --limit <number>', 'how many of the past', whole(0, 500), 50).action(run(commands.events));

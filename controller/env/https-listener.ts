@@ -19,17 +19,20 @@ const CLOSE_MS = 2_000;
 
 export function httpsDoor(): HttpsDoor {
   return {
+    async check(place) {
+      serverOf(place, await readFiles(place), () => undefined);
+    },
     async listen(place, answer) {
-      const [cert, key] = await Promise.all([readPem(place.certificate, 'certificate', /-----BEGIN CERTIFICATE-----/), readPem(place.key, 'private key', /-----BEGIN [A-Z ]*PRIVATE KEY-----/)]);
+      const files = await readFiles(place);
       const handle = getRequestListener((request, { incoming }) => answer(request, incoming.socket.remoteAddress ?? ''), { overrideGlobalObjects: false, errorHandler: () => new Response(null, { status: 400 }) });
-      const server = serverOf(place, cert, key, (incoming, outgoing) => void handle(incoming, outgoing));
+      const server = serverOf(place, files, (incoming, outgoing) => void handle(incoming, outgoing));
       await listening(server, place);
       return { port: (server.address() as AddressInfo).port, close: () => closed(server) };
     },
   };
 }
 
-function serverOf(place: HttpsPlace, cert: string, key: string, handle: Parameters<typeof createServer>[1]): Server {
+function serverOf(place: HttpsPlace, { cert, key }: Awaited<ReturnType<typeof readFiles>>, handle: Parameters<typeof createServer>[1]): Server {
   try {
     const server = createServer({ cert, key, minVersion: 'TLSv1.2', headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: IDLE_MS, handshakeTimeout: HEADERS_MS, maxHeaderSize: 16 * 1024 }, handle);
     server.maxConnections = CONNECTIONS_MAX;
@@ -40,6 +43,10 @@ function serverOf(place: HttpsPlace, cert: string, key: string, handle: Paramete
   } catch (error) {
     throw failure('CONFIG_INVALID', `the listener cannot use ${place.certificate} with ${place.key}: ${codeOf(error)}`, { fix: 'name a certificate and its own key, both in PEM' });
   }
+}
+
+async function readFiles({ certificate, key }: HttpsPlace): Promise<{ readonly cert: string; readonly key: string }> {
+  return { cert: await readPem(certificate, 'certificate', /-----BEGIN CERTIFICATE-----/), key: await readPem(key, 'private key', /-----BEGIN [A-Z ]*PRIVATE KEY-----/) };
 }
 
 async function readPem(file: string, what: string, head: RegExp): Promise<string> {

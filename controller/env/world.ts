@@ -2,12 +2,13 @@
 // Must never be imported by anything but main.ts and tests.
 import { readFile } from 'node:fs/promises';
 import type { ClusterSpec } from '../model/desired.ts';
-import type { Clock, Env, Logger } from '../model/doors.ts';
+import type { Clock, Env, Logger, ProxmoxLogin } from '../model/doors.ts';
 import { failure } from '../model/finding.ts';
 import { realClock } from './clock.ts';
 import { readCredentials, type Environment } from './credentials.ts';
 import { createFileStore } from './file-store.ts';
 import { createPveClient, type PveClientLimits } from './pve-client.ts';
+import { createProxmoxLogin } from './pve-login.ts';
 import type { Trust } from './tls-trust.ts';
 import { createUndiciTransport } from './undici-transport.ts';
 
@@ -23,6 +24,8 @@ export interface RealEnvOptions {
 }
 
 export interface RealEnv extends Env {
+  /** Asks the same endpoints, as somebody else. */
+  readonly login: ProxmoxLogin;
   /** Closes all connections. */
   close(): Promise<void>;
 }
@@ -37,6 +40,7 @@ export async function createRealEnv(cluster: ClusterSpec, options: RealEnvOption
   const transport = createUndiciTransport(await trustOf(cluster.tls));
   return {
     pve: createPveClient({ endpoints, credentials, transport, clock, random, log, limits, settling }),
+    login: createProxmoxLogin({ endpoints, transport, clock, random, ...(limits ? { limits } : {}) }),
     clock, log, random, store: createFileStore(options.stateDir),
     close: () => transport.close(),
   };

@@ -198,6 +198,8 @@ export interface HttpsPlace { readonly address: string; readonly port: number; /
 
 /** Serves HTTPS. Answers how to stop, and the port that it got. Throws Failure when it cannot. */
 export interface HttpsDoor {
+  /** Whether its files can be used; throws Failure when not. */
+  check(place: HttpsPlace): Promise<void>;
   listen(place: HttpsPlace, answer: (request: Request, address: string) => Promise<Response>): Promise<{ readonly port: number; close(): Promise<void> }>;
 }
 

@@ -6,7 +6,7 @@ import type { ListenConfig, Right, SecretPlace } from '../config/schema.ts';
 import type { Beside, Observer, Outlook } from '../daemon/outlook.ts';
 import { isAlive, readiness } from '../daemon/outlook.ts';
 import { ConnectionError, PveError } from '../model/doors.ts';
-import type { Clock, HttpsDoor, Logger, ProxmoxLogin } from '../model/doors.ts';
+import type { Clock, HttpsDoor, HttpsPlace, Logger, ProxmoxLogin } from '../model/doors.ts';
 import { Failure } from '../model/finding.ts';
 import type { JsonObject } from '../model/json.ts';
 import { Access } from './access.ts';
@@ -23,6 +23,7 @@ import { Throttle } from './throttle.ts';
 
 export interface ListenerParts {
   readonly config: ListenConfig;
+  readonly place: HttpsPlace;
   readonly door: HttpsDoor;
   readonly clock: Clock;
   readonly log: Logger;
@@ -42,9 +43,6 @@ export interface Listener {
   /** One request, without a socket. */
   app(outlook: Outlook): (request: Request, address: string) => Promise<Response>;
 }
-
-export const ADDRESS = '127.0.0.1';
-export const PORT = 8420;
 
 interface Call { readonly request: Request; readonly address: string; readonly caller: Caller | undefined }
 interface World { readonly outlook: Outlook; readonly metrics: Metrics; readonly access: Access; readonly login: (body: JsonObject) => Promise<Response>; readonly hook: (request: Request) => Promise<Response> }
@@ -79,13 +77,12 @@ export const ENDPOINTS: readonly Endpoint[] = [
 ];
 
 export function createListener(parts: ListenerParts): Listener {
-  const { config, door, log } = parts;
+  const { place, door, log } = parts;
   const metrics = new Metrics(parts.version, parts.usage);
   const app = (outlook: Outlook) => appOf(parts, metrics, outlook);
   return {
     observer: metrics, metrics, app,
     async beside(outlook) {
-      const place = { address: config.address ?? ADDRESS, port: config.port ?? PORT, certificate: config.certificate, key: config.key };
       const { port, close } = await door.listen(place, app(outlook));
       log.info({ address: place.address, port }, 'the listener answers');
       return close;
