@@ -17,18 +17,38 @@ export interface BareOptions extends BranchOptions {
 export function bareSource(options: BareOptions): CommitSource {
   const branch = checkedBranch(options.branch);
   let shown: string | undefined;
+  // A repository that goes away takes its watches with it, and they tell nothing of the one that comes back.
+  let wasAway = false;
+  const renewals = new Set<() => void>();
+  const headNow = () => headOf(options.repository, branch).catch((error: unknown) => {
+    wasAway = true;
+    throw error;
+  });
   return {
     async latest() {
-      const head = await headOf(options.repository, branch);
+      const head = await headNow();
+      if (wasAway) for (const renew of renewals) renew();
+      wasAway = false;
       shown = head;
       return commitOf(options.repository, head, options);
     },
     watch(onChange) {
-      const watcher = watch(options.repository, { ignored: (path) => !tellsOfBranches(relative(options.repository, path)) });
-      // What happened before the watch was ready has no event of its own, so readiness looks too.
-      const look = () => void headOf(options.repository, branch).catch(() => undefined).then((head) => head !== shown && !watcher.closed && onChange());
-      watcher.on('ready', look).on('all', look).on('error', (error) => options.onTrouble?.(error instanceof Error ? error.message : String(error)));
-      return () => void watcher.close();
+      const begin = () => {
+        const watcher = watch(options.repository, { ignored: (path) => !tellsOfBranches(relative(options.repository, path)) });
+        // What happened before the watch was ready has no event of its own, so readiness looks too.
+        const look = () => void headNow().catch(() => undefined).then((head) => (head !== shown || wasAway) && !watcher.closed && onChange());
+        return watcher.on('unlinkDir', () => { wasAway = true; }).on('ready', look).on('all', look).on('error', (error) => options.onTrouble?.(error instanceof Error ? error.message : String(error)));
+      };
+      let watcher = begin();
+      const renew = () => {
+        void watcher.close();
+        watcher = begin();
+      };
+      renewals.add(renew);
+      return () => {
+        renewals.delete(renew);
+        void watcher.close();
+      };
     },
   };
 }

@@ -1,5 +1,5 @@
 // A bare repository and a folder on this machine, watched: what is waited for here is the event itself, not time.
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createMemoryStore } from '../../controller/env/memory-store.ts';
 import { bareSource } from '../../controller/sources/bare.ts';
@@ -56,6 +56,24 @@ describe('a bare repository', () => {
     const id = push('a: 2\n');
     await changed.next();
     expect((await one.latest()).id).toBe(id);
+    stop();
+  });
+
+  test('a repository that was away is followed again', async () => {
+    const one = source();
+    const changed = nextCall();
+    const stop = one.watch(changed.call);
+    const followed = async (id: string) => {
+      for (let seen = ''; seen !== id; seen = (await one.latest()).id) await changed.next();
+    };
+    await followed(push('a: 1\n'));
+    renameSync(place.path('infra.git'), place.path('away.git'));
+    await changed.next();
+    await expect(one.latest()).rejects.toMatchObject({ findings: [{ code: 'SOURCE_UNREADABLE' }] });
+    renameSync(place.path('away.git'), place.path('infra.git'));
+    await one.latest();
+    // The watch that died may still tell of its death when the first of them comes.
+    for (const value of [2, 3, 4, 5]) await followed(push(`a: ${value}\n`));
     stop();
   });
 
