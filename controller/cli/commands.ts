@@ -22,7 +22,8 @@ export const COMMANDS: Commands = {
   apply: async (...given) => (await import('./apply.ts')).applyCommand(...given),
   init: async (options, context) => {
     const { initServerCommand, programOf } = await import('./init-server.ts');
-    return initServerCommand(options.server, options, programOf(process), context);
+    if (options.server !== undefined) return initServerCommand(options.server, options, programOf(process), context);
+    return (await import('./init.ts')).initCommand(options, programOf(process), context);
   },
   receiveHook: async (context) => {
     const { hookOf, receiveHookCommand } = await import('./receive-hook.ts');

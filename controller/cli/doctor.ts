@@ -7,6 +7,7 @@ import { compareText } from '../model/ref.ts';
 import type { Context, ExitCode, World } from './context.ts';
 import { clusterOf, readCommitOf } from './manifests.ts';
 import { stateOf } from './plan.ts';
+import { privilegesFor } from './privileges.ts';
 import type { DoctorOptions } from './program.ts';
 import { hanging, jsonText, paint, safe, type Style } from './terminal-text.ts';
 
@@ -15,20 +16,34 @@ export interface Check { readonly name: string; readonly state: 'ok' | 'warning'
 export async function doctorCommand(dir: string, options: DoctorOptions, { terminal, world }: Context): Promise<ExitCode> {
   const commit = await readCommitOf(dir, options.cluster);
   const cluster = clusterOf(commit, world);
+  const checks = await checksOf(cluster, options, world);
+  terminal.out(options.json
+    ? `${jsonText({ format: 'latido.doctor/v1', cluster: cluster.ref.name, healthy: isHealthy(checks), checks: checks.map((check) => ({ ...check })) })}\n`
+    : checksText(checks, cluster.ref.name, terminal.style()));
+  return isHealthy(checks) ? 0 : 1;
+}
+
+/** What the cluster itself says. */
+export async function checksOf(cluster: DesiredObject<ClusterSpec>, options: Pick<DoctorOptions, 'state'>, world: World): Promise<readonly Check[]> {
   const checks: Check[] = [];
   for (const endpoint of cluster.spec.endpoints) checks.push(await endpointCheck(endpoint, cluster, options, world));
   if (checks.some(({ state }) => state === 'ok')) checks.push(...await clusterChecks(cluster, options, world));
-  const errors = checks.filter(({ state }) => state === 'error').length;
-  const warnings = checks.filter(({ state }) => state === 'warning').length;
-  const style = terminal.style();
-  terminal.out(options.json
-    ? `${jsonText({ format: 'latido.doctor/v1', cluster: cluster.ref.name, healthy: errors === 0, checks: checks.map((check) => ({ ...check })) })}\n`
-    : `${checks.flatMap((check) => checkLines(check, style)).join('\n')}\n\n${errors === 0 ? paint(style, 'green', 'latido can work on') : paint(style, 'red', 'latido cannot work well on')} ${safe(cluster.ref.name)}: ${errors} ${errors === 1 ? 'error' : 'errors'}, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}.\n`);
-  return errors === 0 ? 0 : 1;
+  return checks;
+}
+
+export function isHealthy(checks: readonly Check[]): boolean {
+  return checks.every(({ state }) => state !== 'error');
+}
+
+export function checksText(checks: readonly Check[], cluster: string, style: Style): string {
+  const count = (state: Check['state']) => checks.filter((check) => check.state === state).length;
+  const [errors, warnings] = [count('error'), count('warning')];
+  const verdict = errors === 0 ? paint(style, 'green', 'latido can work on') : paint(style, 'red', 'latido cannot work well on');
+  return `${checks.flatMap((check) => checkLines(check, style)).join('\n')}\n\n${verdict} ${safe(cluster)}: ${errors} ${errors === 1 ? 'error' : 'errors'}, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}.\n`;
 }
 
 /** Each endpoint alone, so that one that answers does not hide one that does not. */
-async function endpointCheck(endpoint: string, cluster: DesiredObject<ClusterSpec>, options: DoctorOptions, world: World): Promise<Check> {
+async function endpointCheck(endpoint: string, cluster: DesiredObject<ClusterSpec>, options: Pick<DoctorOptions, 'state'>, world: World): Promise<Check> {
   const name = `endpoint ${endpoint}`;
   try {
     const { env, close } = await world.open({ ...cluster, spec: { ...cluster.spec, endpoints: [endpoint] } }, stateOf(options));
@@ -45,21 +60,20 @@ async function endpointCheck(endpoint: string, cluster: DesiredObject<ClusterSpe
   }
 }
 
-async function clusterChecks(cluster: DesiredObject<ClusterSpec>, options: DoctorOptions, world: World): Promise<readonly Check[]> {
+async function clusterChecks(cluster: DesiredObject<ClusterSpec>, options: Pick<DoctorOptions, 'state'>, world: World): Promise<readonly Check[]> {
   const { env, close } = await world.open(cluster, stateOf(options));
   try {
     return [
       ...await checked('quorum', () => quorumChecks(env, cluster.spec)),
       ...await checked('privileges', () => privilegeChecks(env)),
       ...await checked('clocks', () => clockChecks(env)),
-      ...await checked('state', () => stateChecks(env)),
     ];
   } finally {
     await close();
   }
 }
 
-async function checked(name: string, check: () => Promise<readonly Check[]>): Promise<readonly Check[]> {
+export async function checked(name: string, check: () => Promise<readonly Check[]>): Promise<readonly Check[]> {
   try {
     return await check();
   } catch (error) {
@@ -101,24 +115,15 @@ async function thirdVote(env: Env, spec: ClusterSpec): Promise<readonly Check[]>
   return [{ name: 'third vote', state: 'warning', fact: `two nodes and no third vote${spec.qdevice === true ? ', though the Cluster asks for one' : ''}: when one node is lost, the other cannot write and HA cannot act`, fix: 'add a QDevice' }];
 }
 
-// What the calls of a plan and of an apply demand; on `/` so that it reaches every guest, storage and pool.
-const NEEDED: readonly (readonly [string, string])[] = [
-  ['Sys.Audit', 'read the cluster, its HA and its tasks'], ['VM.Audit', 'read guests'], ['Datastore.Audit', 'read storages'], ['Pool.Audit', 'read pools'],
-  ['VM.Allocate', 'create and delete guests'], ['VM.Clone', 'clone guests'], ['VM.Config.CDROM', 'change drives'], ['VM.Config.CPU', 'change processors'], ['VM.Config.Cloudinit', 'change cloud-init'],
-  ['VM.Config.Disk', 'change disks'], ['VM.Config.HWType', 'change hardware'], ['VM.Config.Memory', 'change memory'], ['VM.Config.Network', 'change networks'], ['VM.Config.Options', 'change options'],
-  ['VM.Migrate', 'migrate guests'], ['VM.PowerMgmt', 'start and stop guests'], ['Datastore.Allocate', 'define storages'], ['Datastore.AllocateSpace', 'create disks'],
-  ['Pool.Allocate', 'change pools'], ['Sys.Modify', 'change options of the datacenter'], ['Sys.Console', 'change HA'], ['SDN.Use', 'connect guests to bridges'],
-];
-
 async function privilegeChecks(env: Env): Promise<readonly Check[]> {
   const answer = await env.pve.get('/access/permissions', { query: { path: '/' } });
   const root = isObject(answer) && isObject(answer['/']) ? answer['/'] : {};
   const release = textOf(await env.pve.get('/version'), 'version');
-  const missing = NEEDED.filter(([privilege]) => root[privilege] === undefined && !(privilege === 'SDN.Use' && release.startsWith('7.')));
+  const missing = privilegesFor(release).filter(({ name }) => root[name] === undefined);
   if (missing.length === 0) return [{ name: 'privileges', state: 'ok', fact: 'all that latido needs, on /' }];
-  const cannotRead = missing.filter(([privilege]) => privilege.endsWith('.Audit'));
+  const cannotRead = missing.filter(({ name }) => name.endsWith('.Audit'));
   return [{
-    name: 'privileges', state: cannotRead.length > 0 ? 'error' : 'warning', fact: `missing on /: ${missing.map(([privilege, what]) => `${privilege} (${what})`).join(', ')}`,
+    name: 'privileges', state: cannotRead.length > 0 ? 'error' : 'warning', fact: `missing on /: ${missing.map(({ name, to }) => `${name} (${to})`).join(', ')}`,
     fix: `${cannotRead.length > 0 ? 'without the Audit privileges a cluster looks empty; ' : ''}give the token and its user a role with them on /, propagated`,
   }];
 }
@@ -139,11 +144,6 @@ async function clockChecks(env: Env): Promise<readonly Check[]> {
   return [wrong.length === 0
     ? { name: 'clocks', state: 'ok', fact: `${nodes.length} ${nodes.length === 1 ? 'node agrees' : 'nodes agree'} with this machine` }
     : { name: 'clocks', state: 'warning', fact: `differ from this machine: ${wrong.join(', ')}`, fix: 'let all of them take the time from the same servers' }];
-}
-
-async function stateChecks(env: Env): Promise<readonly Check[]> {
-  await env.store.write('doctor.txt', 'written by latido doctor\n');
-  return [{ name: 'state', state: 'ok', fact: 'the folder of what latido remembers can be written' }];
 }
 
 function rowsOf(answer: Json): readonly JsonObject[] {

@@ -24,7 +24,12 @@ export interface RunOptions {
 export interface AskOptions { readonly cluster?: string; readonly state?: string; readonly json?: boolean }
 export interface EventsOptions extends AskOptions { readonly follow?: boolean; readonly limit: number }
 export interface SuspendOptions extends AskOptions { readonly reason: string; readonly until?: string }
-export interface InitOptions { readonly server: string; readonly branch?: string; readonly json?: boolean }
+export interface InitOptions {
+  readonly server?: string; readonly json?: boolean; readonly branch?: string; readonly allowedSigners?: string; readonly keyring?: string;
+  readonly cluster?: string; readonly endpoint?: readonly string[]; readonly fingerprint?: readonly string[]; readonly tokenFile?: string;
+  readonly repository?: string; readonly directory?: string; readonly sshKey?: string; readonly knownHosts?: string; readonly gitToken?: string; readonly gitUser?: string; readonly gitCa?: string;
+  readonly config?: string; readonly manifests?: string; readonly force?: boolean; readonly yes?: boolean;
+}
 export interface TokenOptions { readonly may: Right; readonly json?: boolean }
 export interface DemoOptions { readonly once?: boolean; readonly fast?: boolean }
 
@@ -86,7 +91,7 @@ export function createProgram(context: Context, commands: Commands, done: (code:
   source(program.command('doctor').argument('[DIR]', 'folder of the manifests', '.')).description('check endpoints, certificate, privileges, quorum, clocks; changes nothing').option('--state <dir>', STATE_HELP).action(run(commands.doctor));
 
   program.commandsGroup('With the daemon:');
-  program.command('init').description('make a bare repository that people push to: its hook validates, shows the plan, refuses').requiredOption('--server <path>', 'where the repository is made').option('--branch <name>', 'the branch that the cluster follows', 'main').addOption(json()).action(run(commands.init));
+  initOptions(program.command('init')).description('first steps: asks what it needs, makes the token, the repository and the configuration, checks them').action(run(commands.init));
   program.command('receive-hook', { hidden: true }).description('run by git on a push').action(run((...args: readonly unknown[]) => commands.receiveHook(args.at(-1) as Context)));
   runOptions(program.command('run').argument('[DIR]', 'folder of the manifests, instead of a repository')).description('the daemon: follow every commit, undo every drift').action(run(commands.run));
   program.command('token').argument('<NAME>', 'whose it is, for the log and the events').description('make a token for the HTTPS listener, and its lines of the configuration').addOption(new Option('--may <right>', 'what it may; each includes those before it').choices(['metrics', 'view', 'approve']).default('view')).addOption(json()).action(run(commands.token));
@@ -141,6 +146,30 @@ function runOptions(command: Command): Command {
     .option('--git-ca <file>', 'certificate authority of an https address')
     .option('--allowed-signers <file>', SIGNERS_HELP)
     .option('--keyring <path>', KEYRING_HELP);
+}
+
+function initOptions(command: Command): Command {
+  return command
+    .option('--server <path>', 'only make a bare repository that people push to: its hook validates, shows the plan, refuses')
+    .option('-c, --cluster <name>', 'name of the cluster')
+    .option('--endpoint <url...>', 'addresses of its nodes, https://HOST:8006')
+    .option('--fingerprint <sha256...>', 'of their certificates, as pvenode cert info shows them; needed where nobody can be asked to compare')
+    .option('--token-file <file>', 'the API token: used when it is there, else made on a node (default: /etc/latido/CLUSTER.token)')
+    .option('--repository <address>', 'where commits come from: an https or ssh address, or the path of a bare repository on this machine, made when it is not there')
+    .option('--directory <dir>', 'a folder instead, for trying things')
+    .option('--branch <name>', 'the branch to follow (default: main)')
+    .option('--ssh-key <file>', 'deploy key for an ssh address')
+    .option('--known-hosts <file>', 'the host keys to trust')
+    .option('--git-token <file>', 'file with the token for an https address')
+    .option('--git-user <name>', 'what the host wants beside the token')
+    .option('--git-ca <file>', 'certificate authority of an https address')
+    .option('--allowed-signers <file>', SIGNERS_HELP)
+    .option('--keyring <path>', KEYRING_HELP)
+    .option('--config <file>', 'where the configuration is written (default: /etc/latido/config.yaml)')
+    .option('--manifests <dir>', 'write the first manifests there, instead of showing them')
+    .option('--force', 'overwrite a configuration that says something else')
+    .option('-y, --yes', 'ask nothing, do it')
+    .addOption(json());
 }
 
 function work(command: Command): Command {

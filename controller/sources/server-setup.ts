@@ -5,12 +5,15 @@ import { join, resolve } from 'node:path';
 import { failure } from '../model/finding.ts';
 import { checkedBranch } from './branch.ts';
 import { git, saidBy } from './git.ts';
+import type { Signers } from './signatures.ts';
 
 export interface ServerOptions {
   readonly path: string;
   readonly branch: string;
   /** The words that start latido, absolute: a hook has the PATH of whoever pushes. */
   readonly program: readonly string[];
+  /** Who may sign what is pushed; absent: what the repository's configuration says stays. */
+  readonly signers?: Signers;
 }
 
 export interface ServerSetup { readonly path: string; readonly repository: 'made' | 'there'; readonly hook: 'made' | 'renewed' | 'there' }
@@ -27,6 +30,8 @@ export async function setUpServer(options: ServerOptions): Promise<ServerSetup> 
       'latido.branch': branch,
       // What was pushed is what is read: nobody may push a replacement for it, nor a damaged object.
       'core.useReplaceRefs': 'false', 'receive.fsckObjects': 'true',
+      ...(options.signers?.allowedSigners === undefined ? {} : { 'latido.allowedSigners': resolve(options.signers.allowedSigners) }),
+      ...(options.signers?.keyring === undefined ? {} : { 'latido.keyring': resolve(options.signers.keyring) }),
     })) await git(path, ['config', '--local', key, value]);
     if (repository === 'there') await git(path, ['symbolic-ref', 'HEAD', `refs/heads/${branch}`]);
     return { path, repository, hook: await writeHook(join(path, 'hooks'), hookText(options.program)) };
