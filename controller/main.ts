@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { COMMANDS } from './cli/commands.ts';
 import type { Context, DaemonDoors, Lab, LabOptions, OpenOptions, Simulated, SimulateOptions, World } from './cli/context.ts';
-import type { Demo } from './cli/demo.ts';
+import type { Demo } from './cli/stage.ts';
 import { interruptible } from './cli/interrupt.ts';
 import { runCli } from './cli/run.ts';
 import { terminalOf } from './cli/terminal.ts';
@@ -16,6 +16,7 @@ import { loadApiTables, nearestTables, tableVersions } from './env/api-tables.ts
 import { realClock } from './env/clock.ts';
 import { createFileStore } from './env/file-store.ts';
 import { createMemoryStore } from './env/memory-store.ts';
+import { pacedClock } from './env/paced-clock.ts';
 import { newToken } from './env/new-token.ts';
 import { packageRoot } from './env/package-root.ts';
 import { processUsage } from './env/process-usage.ts';
@@ -35,9 +36,6 @@ import type { StoryStep } from './sim/script.ts';
 /** In the state folder; up here, because the command runs before the end of this file is reached. */
 const LOCK = 'lock';
 const SOCKET = 'control.sock';
-
-/** Any fixed moment: a virtual demo is the same each time. */
-const DEMO_START_MS = Date.UTC(2026, 10, 22, 12);
 
 // A reader that has seen enough (`latido plan | head`) is no failure.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
@@ -76,7 +74,7 @@ function realWorld(): World {
 async function openEnv(cluster: DesiredObject<ClusterSpec>, folder: string, options: OpenOptions, level: 'warn' | 'info') {
   const { createLogger, createRealEnv } = await network();
   const log = createLogger({ clock: realClock, level: process.env['LATIDO_DEBUG'] ? 'debug' : level });
-  return createRealEnv(cluster.spec, { stateDir: folder, log, ...(options.environment ? { environment: options.environment } : {}) });
+  return createRealEnv(cluster.spec, { stateDir: folder, log, clock: pacedClock(realClock, process.env['LATIDO_LAB_SPEED']), ...(options.environment ? { environment: options.environment } : {}) });
 }
 
 /** Two that write to one cluster from one state folder would undo each other's memory. */
@@ -192,38 +190,35 @@ async function lab(options: LabOptions): Promise<Lab> {
   }
 }
 
-/** A fresh folder of its own for each demo; it stays, so that a person can look at the repository afterwards. */
-async function demo({ virtual, speed }: { readonly virtual: boolean; readonly speed: number }): Promise<Demo> {
-  const [{ stageSimulation, serveStage, byHand, STAGE_TOKEN }, { createRepository }] = await Promise.all([import('./sim/stage.ts'), import('./env/git-repository.ts')]);
+/** A fresh folder of its own for each demo; it stays, so that a person can look at the repositories afterwards. */
+async function demo({ speed }: { readonly speed: number }): Promise<Demo> {
+  const [{ stageSimulation, serveStage, byHand, tasksDone, STAGE_TOKEN, DEMO_PERSON }, { createRepository, configure }, { startProcess }, { programOf }] = await Promise.all([
+    import('./sim/stage.ts'), import('./env/git-repository.ts'), import('./env/latido-process.ts'), import('./cli/init-server.ts'),
+  ]);
   const folder = await mkdtemp(join(tmpdir(), 'latido-demo-'));
   const tokenFile = join(folder, 'token');
   await writeFile(tokenFile, `${STAGE_TOKEN}\n`, { mode: 0o600 });
-  const sim = stageSimulation({ tables: loadApiTables(tableVersions().at(-1) ?? ''), startMs: virtual ? DEMO_START_MS : realClock.now() });
-  const { createLogger, createRealEnv } = await network();
-  const log = createLogger({ clock: realClock, level: 'error' });
-  const served = virtual ? undefined : await serveStage(sim, speed);
-  const endpoints = served?.endpoints.map((endpoint) => endpoint.url) ?? Object.keys(sim.state.nodes).map((node) => `https://${node}:8006`);
-  const random = () => sim.random();
-  const env = served
-    ? await createRealEnv({ endpoints, tls: { fingerprint: served.fingerprint }, credentials: { tokenFile } }, { stateDir: join(folder, 'state'), log })
-    : { pve: createPveClient({ endpoints, credentials: { token: STAGE_TOKEN }, transport: sim.transport(), clock: sim.clock, random }), clock: sim.clock, log, random, store: createMemoryStore(), close: () => Promise.resolve() };
+  const sim = stageSimulation({ tables: loadApiTables(tableVersions().at(-1) ?? ''), startMs: realClock.now() });
+  const served = await serveStage(sim, speed);
+  const program = programOf(process);
+  const server = join(folder, 'infra.git');
   return {
-    repository: await createRepository(join(folder, 'repository')), manifests: await demoManifests(),
+    folder, server, program, state: join(folder, 'state'),
+    repository: await createRepository(join(folder, 'work'), server), manifests: await demoManifests(),
+    configureServer: (key, value) => configure(server, key, value),
+    start: (words) => startProcess([...program, ...words], { cwd: folder, logFile: join(folder, 'daemon.log'), environment: { LATIDO_LAB_SPEED: String(speed) } }),
     stage: {
-      env, access: { endpoints, fingerprint: served?.fingerprint, tokenFile },
-      run: (work) => (virtual ? sim.clock.run(work) : work),
-      pass: (seconds) => (virtual ? sim.clock.sleep(seconds * 1000) : realClock.sleep((seconds * 1000) / speed)),
+      access: { endpoints: served.endpoints.map(({ url }) => url), fingerprint: served.fingerprint, tokenFile },
       powerOff: (node) => sim.powerOff(node), powerOn: (node) => sim.powerOn(node),
-      byHand: (method, path, params) => byHand(sim, method, path, params),
+      byHand: (method, path, params) => byHand(sim, method, path, params, DEMO_PERSON),
       guest: (vmid) => {
         const guest = sim.state.guests[vmid];
         return guest && { node: guest.node, running: guest.process !== undefined };
       },
+      tasksDone: (type, vmid) => tasksDone(sim, type, vmid),
+      log: (from) => sim.log.lines().slice(from),
     },
-    async close() {
-      await env.close();
-      await served?.close();
-    },
+    close: () => served.close(),
   };
 }
 

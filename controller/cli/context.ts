@@ -8,7 +8,7 @@ import type { DaemonParts } from '../daemon/loop.ts';
 import type { KindsFor } from '../reconcile.ts';
 import type { Usage } from '../serve/metrics.ts';
 import type { FrameSize } from './progress.ts';
-import type { Demo } from './demo.ts';
+import type { Demo } from './stage.ts';
 
 export interface Terminal {
   out(text: string): void;
@@ -56,8 +56,8 @@ export interface World {
   readonly daemon: DaemonDoors;
   machine(): Promise<Machine>;
   lab(options: LabOptions): Promise<Lab>;
-  /** The cluster of clusters/unq-lab on the embedded lab, and a fresh repository for its manifests. */
-  demo(options: { readonly virtual: boolean; readonly speed: number }): Promise<Demo>;
+  /** The cluster of clusters/unq-lab in a lab, and a fresh repository for its manifests. @param speed of the lab and the daemon */
+  demo(options: { readonly speed: number }): Promise<Demo>;
   simulate(options: SimulateOptions): Promise<Simulated>;
 }
 

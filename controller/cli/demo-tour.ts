@@ -1,75 +1,120 @@
-// The tour as data: each scene is a commit or an event, and what has to be true before the next one begins.
-import { isInSync } from '../model/plan.ts';
-import type { Plan } from '../model/plan.ts';
+// The tour: acts, in order. Each reads as what a person does and what has to be true before the next one begins.
+import { describeCluster, MACHINES, machinesAdded, MIGRATES, mistaken, moved } from './demo-commits.ts';
+import type { Files } from './demo-commits.ts';
+import { countOf, isHeld, isInSyncWith } from './demo-watch.ts';
+import type { Seen } from './demo-watch.ts';
 import type { Stage } from './stage.ts';
 
-export interface Scene {
-  readonly title: string;
-  readonly story: string;
-  /** Files to commit, by name below the cluster's folder. */
-  readonly commit?: (read: (file: string) => Promise<string>, demo: { readonly stage: Stage; readonly manifests: Readonly<Record<string, string>> }) => Promise<Readonly<Record<string, string>>>;
-  readonly event?: (stage: Stage) => Promise<void>;
-  readonly until?: (stage: Stage, plan: Plan) => boolean;
+/** What an act may do; demo.ts does it, and shows it. */
+export interface Director {
+  readonly stage: Stage;
+  /** The manifests of clusters/unq-lab as they are carried, and as they are in the working copy. */
+  readonly manifests: Files;
+  files(): Promise<Files>;
+  /** Commits and pushes; answers the commit, or undefined when the push was refused. */
+  push(message: string, files: Files): Promise<string | undefined>;
+  /** The commit that was pushed last. */
+  readonly commit: string;
+  undo(): Promise<void>;
+  startDaemon(): void;
+  killDaemon(): Promise<void>;
+  until(isSo: (seen: Seen) => boolean, what: string): Promise<void>;
+  /** `latido get` */
+  get(what: string): Promise<void>;
+  say(text: string): void;
 }
 
-const settled = (_: Stage, plan: Plan): boolean => isInSync(plan) && plan.counts.held === 0;
-const MIGRATES = 110;
+export interface Act {
+  readonly title: string;
+  readonly story: string;
+  /** What the cluster does by itself is told too. */
+  readonly shows?: 'daemon and cluster';
+  play(director: Director): Promise<void>;
+}
+
 const DRIFTS = 104;
 const HA_GUESTS = [114, 118, 119];
+const HOME = 'proxmox-lab';
+const OTHER = 'prox1-lab';
+/** Killed after so many steps: something is done, something is under way, something is left. */
+const STEPS_BEFORE_KILL = 3;
 
-export const DEMO_TOUR: readonly Scene[] = [
+export const DEMO_TOUR: readonly Act[] = [
   {
     title: 'Describe the cluster',
-    story: 'The whole cluster is a commit: storages, pool, HA group, 20 virtual machines, a container, a backup job.',
-    commit: (_, { stage, manifests }) => Promise.resolve({ ...manifests, 'cluster.yaml': reachable(manifests['cluster.yaml'] ?? '', stage) }),
-    until: settled,
+    story: 'The whole cluster is a commit: storages, pool, HA group, 20 virtual machines, a container, a backup job. The push answers with the plan; then a daemon begins to follow the repository.',
+    async play(director) {
+      await director.push('Describe the cluster', describeCluster(director.manifests, director.stage.access));
+      director.startDaemon();
+      await inSync(director);
+    },
   },
   {
-    title: 'Move deb-migration to proxmox-lab',
-    story: 'Its only disk is on shared storage, so it moves while it runs.',
-    commit: async (read) => {
-      const file = 'guests-prox1-lab.yaml';
-      const text = await read(file);
-      const at = text.indexOf('deb-migration');
-      return { [file]: text.slice(0, at) + text.slice(at).replace('node: prox1-lab', 'node: proxmox-lab') };
+    title: 'A commit with mistakes',
+    story: `Somebody gives ${MIGRATES.name} more memory, and misspells it. Nothing of that reaches the cluster.`,
+    async play(director) {
+      if (await director.push('More memory', mistaken(await director.files())) !== undefined) throw new Error('a commit with mistakes was accepted');
+      await director.undo();
     },
-    until: (stage, plan) => settled(stage, plan) && stage.guest(MIGRATES)?.node === 'proxmox-lab',
+  },
+  {
+    title: `Move ${MIGRATES.name} to ${MIGRATES.to}`,
+    story: 'Its only disk is on shared storage, so it moves while it runs.',
+    async play(director) {
+      await director.push(`Move ${MIGRATES.name} to ${MIGRATES.to}`, moved(await director.files()));
+      await inSync(director);
+    },
   },
   {
     title: 'Somebody changes opennms-niko by hand',
-    story: 'At the web console a person rewrites its description and stops the machine. No commit asked for that.',
-    event: async (stage) => {
+    story: 'At the web console ana@pve rewrites its description and stops the machine. No commit asked for that; the daemon notices by itself.',
+    async play(director) {
+      const { stage } = director;
       const node = stage.guest(DRIFTS)?.node;
       await stage.byHand('PUT', `/nodes/${node}/qemu/${DRIFTS}/config`, { description: 'do not touch, call me first' });
       await stage.byHand('POST', `/nodes/${node}/qemu/${DRIFTS}/status/stop`, {});
-      await stage.pass(15);
+      const { commit } = director;
+      await director.until((seen) => countOf(seen, 'repaired') > 0 && isInSyncWith(seen, commit) && stage.guest(DRIFTS)?.running === true, 'the drift is repaired');
     },
-    until: settled,
   },
   {
-    title: 'proxmox-lab loses power',
-    story: 'The third vote keeps prox1-lab quorate; the HA manager fences the lost node and starts its three HA guests again. latido holds what it cannot see.',
-    event: async (stage) => {
-      stage.powerOff('proxmox-lab');
-      await stage.pass(30);
+    title: 'The daemon is killed in the middle of its work',
+    story: 'Six machines for the classroom. kill -9 hits the daemon while it makes them; another one is started on what is left.',
+    async play(director) {
+      await director.push('Six machines for the classroom', machinesAdded());
+      await director.until((seen) => countOf(seen, 'step') >= STEPS_BEFORE_KILL, 'the first machines are made');
+      await director.killDaemon();
+      director.startDaemon();
+      await inSync(director);
+      const [created, started] = (['qmcreate', 'qmstart'] as const).map((type) => MACHINES.reduce((sum, { vmid }) => sum + director.stage.tasksDone(type, vmid), 0));
+      director.say(`Proxmox did ${created} creates and ${started} starts for ${MACHINES.length} machines: nothing is missing, nothing was done twice.`);
+      if (created !== MACHINES.length || started !== MACHINES.length) throw new Error('something was done twice, or not at all');
     },
-    until: (stage) => HA_GUESTS.every((vmid) => stage.guest(vmid)?.node === 'prox1-lab' && stage.guest(vmid)?.running === true),
   },
   {
-    title: 'proxmox-lab comes back',
-    story: 'The HA manager brings its guests home; latido looks again and repairs what is left.',
-    event: async (stage) => {
-      stage.powerOn('proxmox-lab');
-      await stage.pass(60);
+    title: `${HOME} loses power`,
+    story: `The third vote keeps ${OTHER} quorate; the HA manager fences the lost node and starts its three HA guests again. What latido cannot see it holds.`,
+    shows: 'daemon and cluster',
+    async play(director) {
+      const { stage } = director;
+      stage.powerOff(HOME);
+      await director.until((seen) => isHeld(seen, MIGRATES.name) && HA_GUESTS.every((vmid) => stage.guest(vmid)?.node === OTHER && stage.guest(vmid)?.running === true), 'the HA guests are recovered');
+      await director.get(`VirtualMachine/${MIGRATES.name}`);
     },
-    until: (stage, plan) => settled(stage, plan) && HA_GUESTS.every((vmid) => stage.guest(vmid)?.node === 'proxmox-lab'),
+  },
+  {
+    title: `${HOME} comes back`,
+    story: 'It starts its own guests, the HA manager brings the others home; the daemon looks again, and mends what is left.',
+    shows: 'daemon and cluster',
+    async play(director) {
+      const { stage, commit } = director;
+      stage.powerOn(HOME);
+      await director.until((seen) => isInSyncWith(seen, commit) && HA_GUESTS.every((vmid) => stage.guest(vmid)?.node === HOME), 'all is as it was');
+    },
   },
 ];
 
-/** The same Cluster document, with the lab's address and credentials. */
-function reachable(text: string, { access }: Stage): string {
-  const tls = access.fingerprint === undefined ? '' : `\n  tls: { fingerprint: "${access.fingerprint}" }`;
-  return text
-    .replace(/^ {2}endpoints: .*$/m, `  endpoints: ${JSON.stringify(access.endpoints)}${tls}`)
-    .replace(/^ {2}credentials: .*$/m, `  credentials: { tokenFile: ${JSON.stringify(access.tokenFile)} }`);
+async function inSync(director: Director): Promise<void> {
+  const { commit } = director;
+  await director.until((seen) => isInSyncWith(seen, commit), 'the cluster is as the commit asks');
 }

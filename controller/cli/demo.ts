@@ -1,102 +1,165 @@
-// `latido demo`: the cluster of clusters/unq-lab in a fresh Git repository, planned and applied on the embedded lab,
-// then a tour: a migration, a drift, the loss of a node and its return. Ends with 0 when the last plan is empty.
-import { isInSync } from '../model/plan.ts';
-import type { Plan } from '../model/plan.ts';
-import { parseFiles } from '../manifests/parse.ts';
-import { readSource } from '../manifests/source.ts';
-import { applyRound, planRound } from '../reconcile.ts';
-import type { Commit } from '../reconcile.ts';
+// `latido demo`: a lab, a bare repository whose hook shows the plan in the push, and the daemon that follows it; then a tour of what can happen.
+// All of it is what a person would start: git, `latido init --server`, `latido run`. Ends with 0 when the last plan is empty.
 import type { Context, ExitCode } from './context.ts';
+import { getCommand, statusCommand } from './daemon-status.ts';
+import type { Files } from './demo-commits.ts';
+import { pushLines } from './demo-lines.ts';
 import { DEMO_TOUR } from './demo-tour.ts';
-import type { Scene } from './demo-tour.ts';
+import type { Act, Director } from './demo-tour.ts';
+import { Watch } from './demo-watch.ts';
+import { initServerCommand } from './init-server.ts';
+import { planCommand } from './plan.ts';
 import type { DemoOptions } from './program.ts';
-import { liveProgress, plainProgress, type ProgressWriter } from './progress.ts';
-import { renderPlan } from './render-plan.ts';
-import { renderResult } from './render-result.ts';
-import { runnableSteps } from '../model/plan.ts';
-import type { Stage } from './stage.ts';
-import { paint } from './terminal-text.ts';
+import type { Demo, Running } from './stage.ts';
+import { durationText, hanging, paint } from './terminal-text.ts';
 
-/** Virtual seconds per second: an HA fail-over of three minutes passes in half a minute. */
-const SPEED = 6;
-/** A node's return, an HA manager's round and a boot are awaited in pieces of this, so often. */
-const LOOK_AGAIN_S = 20;
-const LOOKS_MAX = 30;
+/** Seconds of the cluster per second: a fail-over of three minutes passes in eighteen. */
+const SPEED = 10;
+const FAST = 100;
+const CLUSTER = 'unq-lab';
+const FOLDER = `clusters/${CLUSTER}`;
+const COLUMNS_MAX = 100;
 
 export async function demoCommand(options: DemoOptions, context: Context): Promise<ExitCode> {
-  const { terminal, world } = context;
-  const demo = await world.demo({ virtual: options.fast === true, speed: SPEED });
-  const { stage, repository } = demo;
-  const say = (text: string) => terminal.out(`${text}\n`);
+  const speed = options.fast === true ? FAST : SPEED;
+  const demo = await context.world.demo({ speed });
+  const tour = new Tour(demo, context);
   try {
-    say(`A lab of two Proxmox VE nodes${options.fast ? ' in virtual time' : ` at ${stage.access.endpoints.join(' and ')}, ${SPEED} times as fast as real ones`}.`);
-    say(`The repository is ${repository.folder}.`);
-    let last: Plan | undefined;
-    for (const [index, scene] of DEMO_TOUR.entries()) last = await play(scene, index + 1, demo, context);
-    const inSync = last !== undefined && isInSync(last) && last.counts.held === 0;
-    say(inSync ? paint(terminal.style(), 'green', 'The tour ended in “No changes”.') : 'The tour did not end in “No changes”.');
-    if (!options.once && !options.fast && terminal.interactive) await terminal.ask(`The lab is still there: ${stage.access.endpoints[0]}, token in ${stage.access.tokenFile}. Enter ends it. `);
-    return inSync ? 0 : 1;
+    const startedAt = context.world.clock.now();
+    tour.say(`Two Proxmox VE nodes in a lab, ${speed} times as fast as real ones. Git and the daemon are real ones.`);
+    await tour.setUp();
+    for (const [index, act] of DEMO_TOUR.entries()) await tour.play(act, index + 1);
+    const code = await tour.end();
+    tour.say(`The tour took ${durationText(context.world.clock.now() - startedAt)}.`);
+    if (options.once !== true && code === 0) await tour.stayOpen();
+    return code;
   } finally {
-    await demo.close();
+    await tour.close();
   }
 }
 
-export interface Demo {
-  readonly stage: Stage;
-  readonly repository: { readonly folder: string; read(file: string): Promise<string>; commit(message: string, files: Readonly<Record<string, string>>): Promise<string> };
-  /** The manifests of clusters/unq-lab, by file name. */
-  readonly manifests: Readonly<Record<string, string>>;
-  close(): Promise<void>;
-}
+class Tour implements Director {
+  commit = '';
+  readonly #watch: Watch;
+  #daemon: Running | undefined;
 
-const FOLDER = 'clusters/unq-lab';
-
-async function play(scene: Scene, number: number, demo: Demo, context: Context): Promise<Plan> {
-  const { terminal } = context;
-  const { stage, repository } = demo;
-  terminal.out(`\n${paint(terminal.style(), 'bold', `${number}. ${scene.title}`)}\n${scene.story}\n\n`);
-  if (scene.commit) {
-    const edits = await scene.commit((file) => repository.read(`${FOLDER}/${file}`), demo);
-    const id = await repository.commit(scene.title, Object.fromEntries(Object.entries(edits).map(([file, text]) => [`${FOLDER}/${file}`, text])));
-    terminal.out(`commit ${id.slice(0, 7)} ${scene.title}\n`);
+  constructor(private readonly demo: Demo, private readonly context: Context) {
+    this.#watch = new Watch(context, demo.state, demo.stage);
   }
-  if (scene.event) await stage.run(scene.event(stage));
-  const commit = await commitOf(repository.folder);
-  let plan = await planAndApply(commit, demo, context);
-  for (let look = 0; scene.until && !scene.until(stage, plan) && look < LOOKS_MAX; look += 1) {
-    await stage.run(stage.pass(LOOK_AGAIN_S));
-    plan = await planAndApply(commit, demo, context, plan);
-  }
-  return plan;
-}
 
-async function commitOf(folder: string): Promise<Commit> {
-  const source = await readSource(folder);
-  return { parsed: parseFiles(source.files), revision: source.revision };
-}
+  get stage() { return this.demo.stage; }
+  get manifests() { return this.demo.manifests; }
 
-/** One round and the plan after it; a plan that says the same as the one before is not printed again. */
-async function planAndApply(commit: Commit, { stage }: Demo, context: Context, before?: Plan): Promise<Plan> {
-  const { terminal, world } = context;
-  const style = terminal.style();
-  const round = await stage.run(planRound(stage.env, commit, world.kindsFor));
-  if (round.plan.fingerprint !== before?.fingerprint) terminal.out(`${renderPlan(round.plan, style, null)}\n`);
-  const total = runnableSteps(round.plan).length;
-  if (total === 0) return round.plan;
-  const writer: ProgressWriter = terminal.live ? liveProgress((text) => terminal.err(text), () => terminal.errStyle(), total) : plainProgress((text) => terminal.err(text), total);
-  const stop = terminal.ticker((nowMs) => writer.tick(nowMs));
-  const startedAt = stage.env.clock.now();
-  try {
-    const result = await stage.run(applyRound(stage.env, round, { onProgress: (progress) => writer.tell(progress) }));
-    stop();
-    writer.end();
-    terminal.out(`${renderResult(result, style, stage.env.clock.now() - startedAt, round.plan.counts.held)}\n`);
-  } finally {
-    stop();
-    writer.end();
+  async setUp(): Promise<void> {
+    const { demo } = this;
+    this.#command(`cd ${demo.folder}`);
+    this.#command('latido init --server infra.git');
+    await initServerCommand(demo.server, {}, demo.program, this.#indented());
+    this.#command('git -C infra.git config latido.stateDir $PWD/state');
+    await demo.configureServer('latido.stateDir', demo.state);
   }
-  const after = await stage.run(planRound(stage.env, commit, world.kindsFor));
-  terminal.out(`${renderPlan(after.plan, style, null)}\n`);
-  return after.plan;
+
+  async play(act: Act, number: number): Promise<void> {
+    const style = this.#style;
+    this.context.terminal.out(`\n${paint(style, 'bold', `${number}  ${act.title}`)}\n${paint(style, 'dim', '─'.repeat(style.width))}\n`);
+    this.say(act.story);
+    this.#watch.mark(act.shows ?? 'daemon');
+    await act.play(this);
+  }
+
+  async files(): Promise<Files> {
+    const names = Object.keys(this.demo.manifests);
+    return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await this.demo.repository.read(`${FOLDER}/${name}`)] as const)));
+  }
+
+  async push(message: string, files: Files): Promise<string | undefined> {
+    const { repository } = this.demo;
+    const id = await repository.commit(message, Object.fromEntries(Object.entries(files).map(([name, text]) => [`${FOLDER}/${name}`, text])));
+    this.#command(`git commit -am '${message}' && git push master main`);
+    const { accepted, lines } = await repository.push();
+    this.#print(pushLines(lines, this.#style));
+    if (accepted) this.commit = id;
+    return accepted ? id : undefined;
+  }
+
+  async undo(): Promise<void> {
+    this.#command('git reset --hard master/main');
+    await this.demo.repository.undo();
+  }
+
+  startDaemon(): void {
+    const words = ['run', '--repo', 'infra.git', '--cluster', CLUSTER, '--state', 'state'];
+    this.#daemon = this.demo.start(words);
+    this.#command(`latido ${words.join(' ')}   # process ${this.#daemon.pid}`);
+  }
+
+  async killDaemon(): Promise<void> {
+    this.#command(`kill -9 ${this.#daemon?.pid}`);
+    await this.#daemon?.kill();
+    this.#daemon = undefined;
+  }
+
+  until(...given: Parameters<Director['until']>): Promise<void> {
+    return this.#watch.until(...given);
+  }
+
+  async get(what: string): Promise<void> {
+    this.#command(`latido get ${what} --state state`);
+    await getCommand(what, { state: this.demo.state }, this.#indented());
+  }
+
+  /** What a person would ask at the end; 0 when nothing is left to do. */
+  async end(): Promise<ExitCode> {
+    const state = this.demo.state;
+    this.#command('latido status --state state');
+    await statusCommand({ state }, this.#indented());
+    this.#command('latido plan --from-daemon --state state');
+    const code = await planCommand('.', { fromDaemon: true, detailedExitcode: true, state }, this.#indented());
+    this.say(code === 0 ? paint(this.#style, 'green', 'The tour ended in “No changes”.') : 'The tour did not end in “No changes”.');
+    return code === 0 ? 0 : 1;
+  }
+
+  async stayOpen(): Promise<void> {
+    const { state, server } = this.demo;
+    this.context.terminal.out([
+      '', 'Lab and daemon go on. In another terminal:',
+      `  git clone ${server} infra && cd infra`,
+      `  edit ${FOLDER}/aula.yaml, git commit -am …, git push`,
+      `  npx latido events --follow --state ${state}`,
+      `  npx latido status --state ${state}`,
+      `  npx latido suspend VirtualMachine/aula-1 --reason 'I work on it' --state ${state}`,
+      'Ctrl-C ends it.', '',
+    ].join('\n'));
+    await this.context.interruptible((signal) => new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })), () => '');
+  }
+
+  async close(): Promise<void> {
+    await this.#daemon?.stop();
+    await this.demo.close();
+  }
+
+  say(text: string): void {
+    this.#print(hanging('', text, this.#style.width));
+  }
+
+  #command(words: string): void {
+    const style = this.#style;
+    this.context.terminal.out(`\n${paint(style, 'cyan', '$')} ${paint(style, 'bold', words)}\n`);
+  }
+
+  #print(lines: readonly string[]): void {
+    this.context.terminal.out(lines.map((line) => `${line}\n`).join(''));
+  }
+
+  get #style() {
+    const style = this.context.terminal.style();
+    return { ...style, width: Math.min(COLUMNS_MAX, style.width) };
+  }
+
+  /** For the commands of latido that are shown: the same terminal, two columns in. */
+  #indented(): Context {
+    const { terminal } = this.context;
+    const out = (text: string) => terminal.out(text.replace(/^(?=.)/gm, '  '));
+    return { ...this.context, terminal: { ...terminal, out, style: () => ({ ...this.#style, width: this.#style.width - 2 }) } };
+  }
 }

@@ -12,7 +12,7 @@ type Ran = ExitCode | Promise<ExitCode>;
 export interface SourceOptions { readonly cluster?: string; readonly json?: boolean }
 export interface PlanOptions extends SourceOptions { readonly out?: string; readonly detailedExitcode?: boolean; readonly state?: string; readonly verbose?: boolean; readonly fromDaemon?: boolean }
 export interface ApplyOptions extends SourceOptions { readonly plan?: string; readonly yes?: boolean; readonly approve?: string; readonly detailedExitcode?: boolean; readonly state?: string; readonly verbose?: boolean }
-export interface DoctorOptions extends SourceOptions { readonly state?: string }
+export interface DoctorOptions extends SourceOptions { readonly state?: string; readonly config?: string }
 export interface RehearseOptions extends SourceOptions { readonly seed: number; readonly runs: number; readonly pve?: string; readonly live?: string; readonly script?: string }
 export interface RunOptions {
   readonly config?: string;
@@ -38,7 +38,7 @@ export interface Commands {
   readonly validate: (dir: string, options: SourceOptions, context: Context) => Ran;
   readonly plan: (dir: string, options: PlanOptions, context: Context) => Ran;
   readonly apply: (dir: string, options: ApplyOptions, context: Context) => Ran;
-  readonly doctor: (dir: string, options: DoctorOptions, context: Context) => Ran;
+  readonly doctor: (dir: string | undefined, options: DoctorOptions, context: Context) => Ran;
   readonly explain: (path: string | undefined, options: ExplainOptions, context: Context) => Ran;
   readonly lab: (dir: string | undefined, options: LabCommandOptions, context: Context) => Ran;
   readonly rehearse: (dir: string, options: RehearseOptions, context: Context) => Ran;
@@ -83,12 +83,12 @@ export function createProgram(context: Context, commands: Commands, done: (code:
   program.command('explain').argument('[KIND.field]', 'for example VirtualMachine.config.net0').description('describe a kind or a field: type, default, limits').addOption(json()).option('--pve <version>', `options as this version of Proxmox VE has them: ${world.tableVersions.join(', ')}`).action(run(commands.explain));
   labOptions(program.command('lab').argument('[DIR]', 'manifests whose nodes and storages the lab gets')).description('serve a simulated cluster over HTTPS on this machine').action(run(commands.lab));
   source(program.command('rehearse').argument('[DIR]', 'folder of the manifests', '.')).description('apply the manifests to a simulated cluster with failures, in virtual time').option('--seed <number>', 'of the first run; the same seed is the same run', whole(0), 1).option('--runs <number>', 'how many, each with the next seed', whole(1, 10_000), 1).option('--pve <version>', 'version of the simulated cluster').option('--script <file>', 'what the world does, and when, instead of trouble by seed').option('--live <file>', LIVE_HELP).action(run(commands.rehearse));
-  program.command('demo').description('see it work: two nodes, 21 guests, a plan, an apply, a migration, a drift, a lost node').option('--once', 'end after the tour').option('--fast', 'in virtual time').action(run(commands.demo));
+  program.command('demo').description('see it work: git pushes to a daemon that follows them, a migration, a drift, kill -9, a lost node').option('--once', 'end after the tour').option('--fast', 'a lab 100 times as fast as real time, instead of 10').action(run(commands.demo));
 
   program.commandsGroup('With a cluster:');
   work(source(program.command('plan').argument('[DIR]', 'folder of the manifests', '.'))).description('show what has to be done, what is held and why; changes nothing').option('--from-daemon', 'the plan that the daemon made last, instead of a new one').option('-o, --out <file>', 'write the plan there, for latido apply --plan').action(run(commands.plan));
   work(source(program.command('apply').argument('[DIR]', 'folder of the manifests', '.'))).description('show the plan, ask, do exactly it').option('-p, --plan <file>', 'do only the plan in this file, or refuse').option('-y, --yes', 'do not ask').option('--approve <fingerprint>', 'do also what the plan of this fingerprint holds for an approval').action(run(commands.apply));
-  source(program.command('doctor').argument('[DIR]', 'folder of the manifests', '.')).description('check endpoints, certificate, privileges, quorum, clocks; changes nothing').option('--state <dir>', STATE_HELP).action(run(commands.doctor));
+  source(program.command('doctor').argument('[DIR]', 'folder of the manifests (default: ".")')).description('check endpoints, certificate, privileges, quorum, clocks; changes nothing').option('--config <file>', 'check what the daemon of this configuration needs as well: source, state, listener, secrets').option('--state <dir>', STATE_HELP).action(run(commands.doctor));
 
   program.commandsGroup('With the daemon:');
   initOptions(program.command('init')).description('first steps: asks what it needs, makes the token, the repository and the configuration, checks them').action(run(commands.init));

@@ -1,18 +1,52 @@
-// What the tour plays on: a simulated cluster with its hardware, and time. main.ts builds it, virtual or over HTTPS.
-import type { Env } from '../model/doors.ts';
+// What the demo plays on: a lab behind HTTPS, a repository to push from, `latido` as a process of its own. main.ts builds it.
 import type { JsonObject } from '../model/json.ts';
 
 export interface Stage {
-  readonly env: Env;
-  /** What the Cluster document says so that latido reaches this stage, as YAML values. */
-  readonly access: { readonly endpoints: readonly string[]; readonly fingerprint: string | undefined; readonly tokenFile: string };
-  /** Virtual time only: everything but git happens inside. */
-  run<T>(work: Promise<T>): Promise<T>;
-  /** Lets so much of the cluster's time go by. */
-  pass(seconds: number): Promise<void>;
+  /** What the Cluster document says so that latido reaches this stage. */
+  readonly access: { readonly endpoints: readonly string[]; readonly fingerprint: string; readonly tokenFile: string };
   powerOff(node: string): void;
   powerOn(node: string): void;
   /** A person at the web console: not through latido, and not as latido's token. */
   byHand(method: 'POST' | 'PUT' | 'DELETE', path: string, params: JsonObject): Promise<void>;
   guest(vmid: number): { readonly node: string; readonly running: boolean } | undefined;
+  /** How many tasks of this type ended well for a guest. */
+  tasksDone(type: string, vmid: number): number;
+  /** What happened in the cluster, from this line on: virtual seconds, node, text. */
+  log(from: number): readonly string[];
+}
+
+/** A program that runs beside us. */
+export interface Running {
+  readonly pid: number;
+  /** kill -9 */
+  kill(): Promise<void>;
+  /** SIGTERM */
+  stop(): Promise<void>;
+}
+
+export interface Demo {
+  /** Where all of it is. */
+  readonly folder: string;
+  /** The bare repository that is pushed to. */
+  readonly server: string;
+  /** The daemon's state folder. */
+  readonly state: string;
+  /** The words that start latido. */
+  readonly program: readonly string[];
+  readonly stage: Stage;
+  readonly repository: {
+    readonly folder: string;
+    read(file: string): Promise<string>;
+    commit(message: string, files: Readonly<Record<string, string>>): Promise<string>;
+    push(): Promise<{ readonly accepted: boolean; readonly lines: readonly string[] }>;
+    undo(): Promise<void>;
+  };
+  /** The manifests of clusters/unq-lab, by file name. */
+  readonly manifests: Readonly<Record<string, string>>;
+  /** `git config` in the bare repository. */
+  configureServer(key: string, value: string): Promise<void>;
+  /** Starts latido with these words. */
+  start(words: readonly string[]): Running;
+  /** Ends the lab; the folder stays. */
+  close(): Promise<void>;
 }

@@ -46,7 +46,7 @@ export function afterPlan(plan: Plan, desired: Desired, before: Records, blame: 
     const hold = holdOfChange(change);
     const { held: heldBefore, drift: driftBefore, ...rest } = record;
     const held = hold && (heldBefore?.code === hold.code ? heldBefore : { code: hold.code, since: now });
-    if (hold && held !== heldBefore && !UNTOLD_HOLDS.has(hold.code)) events.push({ type: 'held', ref: change.ref, message: `${change.verb} ${name} is held: ${hold.code} ${hold.reason}` });
+    if (hold && held !== heldBefore && !UNTOLD_HOLDS.has(hold.code)) events.push({ type: 'held', ref: change.ref, message: `${change.verb === 'none' ? '' : `${change.verb} `}${name} is held: ${hold.code} ${hold.reason}` });
     if (!hold && heldBefore && !UNTOLD_HOLDS.has(heldBefore.code)) events.push({ type: 'released', ref: change.ref, message: `${name} is no longer held (${heldBefore.code})` });
     const drift = drifted(change, objects, record) ? driftBefore ?? { since: now, what: whatOf(change), ...byOf(blame.get(name)) } : change.verb === 'none' ? driftBefore : undefined;
     if (drift && !driftBefore) events.push(driftEvent(change, drift, blame.get(name), object && driftPolicyOf(object, policyOf(desired.cluster.spec))));
