@@ -6,11 +6,12 @@ import { identitiesOfMade } from './apply/made.ts';
 import { settle } from './apply/settle.ts';
 import type { Settled } from './apply/settle.ts';
 import type { Parsed } from './manifests/parse.ts';
+import { askedSecrets, secretFindings, secretUses } from './manifests/secret-refs.ts';
 import { validate } from './manifests/validate.ts';
 import type { Change } from './model/change.ts';
 import { DEFAULT_MARK } from './model/desired.ts';
 import type { Desired } from './model/desired.ts';
-import type { Env } from './model/doors.ts';
+import type { Env, OpenSecrets } from './model/doors.ts';
 import { Failure, failure } from './model/finding.ts';
 import type { Finding, Place } from './model/finding.ts';
 import { isObject } from './model/json.ts';
@@ -40,6 +41,8 @@ export interface Round {
   readonly version: string;
   readonly plan: Plan;
   readonly inventory: Inventory;
+  /** Of what the commit names; the values come out at the wire alone. */
+  readonly secrets?: OpenSecrets;
   /** API calls that the plan took. */
   readonly calls: number;
 }
@@ -50,15 +53,26 @@ export async function planRound(env: Env, commit: Commit, kindsFor: KindsFor, ap
   const { version, kinds, note } = kindsFor(await releaseOf(env));
   const { desired, findings } = validate(commit.parsed, commit.revision, kinds);
   if (!desired || findings.some((finding) => finding.severity === 'error')) throw new Failure(...findings);
-  await requireSight(env.pve);
-  const bulk = await observeFacts(env, version);
   const inventory = await readInventory(env.store);
+  const secrets = await openSecrets(env, commit, desired, inventory, findings);
+  await requireSight(env.pve);
+  const bulk = { ...await observeFacts(env, version), ...(secrets ? { secrets: secrets.versions } : {}) };
   refuseOtherCluster(inventory, bulk.clusterName, desired);
   const facts = await observeNodes(env, desired, kinds, bulk, inventory.memories);
   const { subjects, observed } = await observe(env, desired, kinds, facts, inventory.memories, desired.cluster.spec.mark ?? DEFAULT_MARK);
   const warnings = [...findings, ...notes(note, inventory, desired)];
   const plan = makePlan({ desired, facts, subjects, observed, kinds, warnings, ...(approved === undefined ? {} : { approved }), ...(hold === undefined ? {} : { hold: (change: Change) => hold(change, desired) }) });
-  return { commit, desired, version, plan, inventory: { ...inventory, cluster: facts.clusterName }, calls: env.pve.stats.calls - before };
+  return { commit, desired, version, plan, inventory: { ...inventory, cluster: facts.clusterName }, ...(secrets ? { secrets } : {}), calls: env.pve.stats.calls - before };
+}
+
+/** Asked before the plan, which sees only whether a value is still the same. @throws Failure when one cannot be had */
+async function openSecrets({ secrets }: Env, { parsed }: Commit, desired: Desired, inventory: Inventory, findings: readonly Finding[]): Promise<OpenSecrets | undefined> {
+  const uses = secretUses(desired.objects);
+  if (uses.length === 0 && parsed.sealed === undefined) return undefined;
+  const opened = await secrets?.open(parsed.sealed ?? [], askedSecrets(uses, inventory.memories));
+  const wrong = secretFindings(uses, opened);
+  if (wrong.some((finding) => finding.severity === 'error')) throw new Failure(...findings, ...wrong);
+  return opened;
 }
 
 /** Endpoints of the wrong cluster would show every object as missing, and another cluster's guests under our VMIDs. */
@@ -80,7 +94,7 @@ export interface ApplyRoundOptions {
 export async function applyRound(env: Env, round: Round, options: ApplyRoundOptions = {}): Promise<ApplyResult> {
   const journal = await openJournal(env.store);
   if (runnableSteps(round.plan).length > 0) await writeInventory(env.store, memoriesBefore(round.inventory.memories, round.plan), round.inventory.cluster);
-  const result = await applyPlan(round.plan, { env, journal, version: round.version, placeOf: placesOf(round.desired), ...options });
+  const result = await applyPlan(round.plan, { env: round.secrets ? { ...env, pve: round.secrets.wire(env.pve) } : env, journal, version: round.version, placeOf: placesOf(round.desired), ...options });
   const made = await identitiesOfMade(env, round.version, round.plan, result);
   await writeInventory(env.store, nextMemories(round.inventory.memories, round.plan, result, made), round.inventory.cluster);
   return result;

@@ -3,6 +3,7 @@
 import { commandText } from '../model/command.ts';
 import { ConnectionError, PveError } from '../model/doors.ts';
 import type { Env } from '../model/doors.ts';
+import { Failure } from '../model/finding.ts';
 import type { Finding, Place } from '../model/finding.ts';
 import { isObject } from '../model/json.ts';
 import type { Json, JsonObject } from '../model/json.ts';
@@ -101,6 +102,8 @@ async function send(world: StepWorld, ref: Ref, step: PlannedStep, action: Extra
     await journal.write({ event: 'posted', at: env.clock.now(), step: step.id, upid });
     return await awaitTask(world, ref, step, upid);
   } catch (error) {
+    // A secret went between plan and wire: nothing was sent.
+    if (error instanceof Failure) return { end: 'failed', findings: error.findings.map((finding) => ({ ...finding, ref })) };
     if (error instanceof PveError) return { end: 'failed', findings: pveFindings(world, ref, step, action, error) };
     if (!(error instanceof ConnectionError)) throw error;
     if (!error.sent) return failed(ref, step, 'ENDPOINT_UNREACHABLE', `${step.title}: ${error.message}`, 'nothing was sent; run it again when the cluster answers');

@@ -1,6 +1,7 @@
 // In: text that may come from outside, and a wish for colour and width. Out: text that is safe and fits a terminal.
 // Must never let a control character of somebody else's reach the terminal, nor print a secret.
 import { isObject, type Json } from '../model/json.ts';
+import { isSecretRef } from '../model/secret.ts';
 
 export interface Style {
   readonly color: boolean;
@@ -119,7 +120,8 @@ export const MASK = '(secret)';
 
 /** The value with every secret in it masked; `path` names where it stands. */
 export function withoutSecrets(path: string, value: Json | undefined): Json | undefined {
-  if (value === undefined || value === null) return value;
+  // Where a secret is found is no secret.
+  if (value === undefined || value === null || isSecretRef(value)) return value;
   if (path.split('.').some((key) => SECRET_KEY.test(key))) return MASK;
   if (typeof value === 'string') return value.replace(SECRET_IN_STRING, `$1=${MASK}`);
   if (Array.isArray(value)) return value.map((item: Json) => withoutSecrets('', item) ?? null);
@@ -135,6 +137,7 @@ export function valueText(path: string, raw: Json | undefined): string {
   const value = withoutSecrets(path, raw);
   if (value === undefined) return '(not set)';
   if (value === MASK) return MASK;
+  if (isSecretRef(value)) return `(secret ${safe(value.secret)})`;
   if (typeof value === 'string') return stringText(value);
   if (typeof value === 'number' && /(^|\.)size$/.test(path)) return sizeText(value);
   if (Array.isArray(value)) return `[${value.map((item: Json) => valueText('', item)).join(', ')}]`;

@@ -133,7 +133,7 @@ async function act(world: RoundWorld, round: Round, commit: KnownCommit): Promis
 /** Nothing is to be done, and still something may have to be remembered; an idle round writes nothing. */
 async function remember(env: Env, { plan: planned, inventory }: Round): Promise<void> {
   const next = nextMemories(inventory.memories, planned, undefined);
-  const text = (memories: typeof next) => JSON.stringify(memories.map((memory) => `${refText(memory.ref)} ${JSON.stringify([memory.id, memory.identity, memory.fields])}`).sort());
+  const text = (memories: typeof next) => JSON.stringify(memories.map((memory) => `${refText(memory.ref)} ${JSON.stringify([memory.id, memory.identity, memory.fields, memory.secrets])}`).sort());
   if (inventory.damage !== undefined || text(next) !== text(inventory.memories)) await writeInventory(env.store, next, inventory.cluster);
 }
 

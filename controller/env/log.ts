@@ -13,6 +13,8 @@ export interface LoggerOptions {
   readonly format?: 'pretty' | 'json';
   /** Without it: on a terminal, unless NO_COLOR is set. */
   readonly colours?: boolean;
+  /** Takes known secrets out of what is logged. */
+  readonly hide?: (text: string) => string;
   /** Takes whole lines; standard error without it. */
   readonly write?: (text: string) => void;
 }
@@ -26,7 +28,7 @@ export function createLogger(options: LoggerOptions): Logger {
     level: options.level ?? 'info', base: null,
     timestamp: () => `,"time":"${new Date(options.clock.now()).toISOString()}"`,
     formatters: { level: (label) => ({ level: label }) },
-  }, { write: (line: string) => write(pretty ? prettyLine(line, colours) : line) });
+  }, { write: (line: string) => { const text = options.hide?.(line) ?? line; write(pretty ? prettyLine(text, colours) : text); } });
   const at = (level: Exclude<LogLevel, 'silent'>): Logger['info'] => (fields, message) => log[level](redactJson(fields), redactText(message));
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }

@@ -2,7 +2,7 @@
 // Must never be imported by anything but main.ts and tests.
 import { readFile } from 'node:fs/promises';
 import type { ClusterSpec } from '../model/desired.ts';
-import type { Clock, Env, Logger, ProxmoxLogin } from '../model/doors.ts';
+import type { Clock, Env, Logger, SecretDoor, ProxmoxLogin } from '../model/doors.ts';
 import { failure } from '../model/finding.ts';
 import { realClock } from './clock.ts';
 import { readCredentials, type Environment } from './credentials.ts';
@@ -19,6 +19,7 @@ export interface RealEnvOptions {
   readonly random?: () => number;
   readonly environment?: Environment;
   readonly limits?: Partial<PveClientLimits>;
+  readonly secrets?: SecretDoor;
   /** See PveClientOptions. */
   readonly settling?: boolean;
 }
@@ -41,7 +42,7 @@ export async function createRealEnv(cluster: ClusterSpec, options: RealEnvOption
   return {
     pve: createPveClient({ endpoints, credentials, transport, clock, random, log, limits, settling }),
     login: createProxmoxLogin({ endpoints, transport, clock, random, ...(limits ? { limits } : {}) }),
-    clock, log, random, store: createFileStore(options.stateDir),
+    clock, log, random, store: createFileStore(options.stateDir), ...(options.secrets ? { secrets: options.secrets } : {}),
     close: () => transport.close(),
   };
 }

@@ -4,8 +4,11 @@ import type { Effect, FieldChange, Subject } from '../model/change.ts';
 import type { DesiredObject } from '../model/desired.ts';
 import type { Json, JsonObject } from '../model/json.ts';
 import type { KindContext } from '../model/kind.ts';
+import { isSecretRef } from '../model/secret.ts';
+import type { SecretRef } from '../model/secret.ts';
 import type { Param } from '../pve/param.ts';
 import { withMark, withoutMark } from './mark.ts';
+import { isSecretDue } from './secret-fields.ts';
 import { isSame, requestOf } from './values.ts';
 import type { Unset } from './values.ts';
 
@@ -16,7 +19,7 @@ export interface Wanted { readonly option: string; /** Below `spec`, where it is
 export type Scope = Pick<KindContext, 'desired'> & Partial<Pick<KindContext, 'facts'>>;
 
 export type Op =
-  | { readonly op: 'set'; readonly option: string; readonly path: string; readonly request: string | readonly string[]; readonly from: Json | undefined; readonly to: Json }
+  | { readonly op: 'set'; readonly option: string; readonly path: string; readonly request: string | readonly string[] | SecretRef; readonly from: Json | undefined; readonly to: Json }
   | { readonly op: 'unset'; readonly option: string; readonly path: string; readonly from: Json }
   | { readonly op: 'refused'; readonly path: string; readonly from: Json | undefined; readonly to: Json | undefined; readonly reason: string };
 
@@ -31,6 +34,8 @@ export interface OptionRules<Spec> {
   readonly canonical?: Readonly<Record<string, (value: Json) => string>>;
   /** Never answered in clear: sent once, never compared. */
   isSecret?(option: string, live: JsonObject): boolean;
+  /** Where `{ secret: NAME }` may stand. */
+  secretPaths?(object: DesiredObject<Spec>): readonly string[];
   /** Why Proxmox cannot change the option of an existing object. */
   fixed?(option: string, live: JsonObject): string | undefined;
   /** Options that a manifest decides even where it does not write them: they are taken away. */
@@ -49,7 +54,7 @@ export function opsOf<Spec extends object>(rules: OptionRules<Spec>, subject: Su
   if (!object) return [];
   const wanted = rules.wanted(object, context);
   return [
-    ...wanted.flatMap((one) => setOps(rules, one, live)),
+    ...wanted.flatMap((one) => (rules.isSecret?.(one.option, live) ? secretOps(rules, one, subject, live, context) : setOps(rules, one, live))),
     ...removedOps(rules, subject, wanted, live),
     ...(rules.marksComment ? commentOps(object.spec as Commented, subject, live, context.mark) : []),
   ];
@@ -59,11 +64,18 @@ function setOps<Spec>(rules: OptionRules<Spec>, { option, path, value }: Wanted,
   const param = rules.param(option) ?? {};
   const from = live[option];
   const isNew = Object.keys(live).length === 0;
-  if (rules.isSecret?.(option, live)) return isNew ? [{ op: 'set', option, path, request: requestOf(param, value), from: undefined, to: SECRET }] : [];
   if (isAsWanted(rules, option, param, value, from)) return [];
   const reason = isNew ? undefined : rules.fixed?.(option, live);
   if (reason !== undefined) return [{ op: 'refused', path, from, to: value, reason }];
   return [{ op: 'set', option, path, request: requestOf(param, value), from, to: value }];
+}
+
+/** No answer shows it: what memory does not contradict is taken as written, because there is no mark to tell whose it is. */
+function secretOps<Spec>(rules: OptionRules<Spec>, { option, path, value }: Wanted, subject: Subject, live: JsonObject, { facts }: KindContext): readonly Op[] {
+  const state = Object.keys(live).length === 0 ? 'absent' : 'untold';
+  if (!isSecretDue(value, path, subject, { state, owned: true }, facts)) return [];
+  if (isSecretRef(value)) return [{ op: 'set', option, path, request: value, from: undefined, to: value }];
+  return [{ op: 'set', option, path, request: requestOf(rules.param(option) ?? {}, value), from: undefined, to: SECRET }];
 }
 
 const SECRET = '<secret>';

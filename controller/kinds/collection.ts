@@ -64,6 +64,7 @@ export function collectionKind<Spec extends object>(row: Collection<Spec>): Reso
     diff: (subject, { live }, context) => changesOf(opsOf(row, subject, live.options, context)),
     steps: (change, context) => stepsOf(row, change, context),
     fields: (object) => fieldsOf(object.spec),
+    secretPaths: (object) => row.secretPaths?.(object) ?? [],
   };
 }
 

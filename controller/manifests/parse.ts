@@ -30,7 +30,14 @@ export interface ManifestDocument {
   readonly written: (path: string) => string | undefined;
 }
 
-export interface Parsed { readonly documents: readonly ManifestDocument[]; readonly findings: readonly Finding[] }
+export interface Parsed {
+  readonly documents: readonly ManifestDocument[];
+  readonly findings: readonly Finding[];
+  /** `*.sops.yaml`: encrypted, and no manifests. */
+  readonly sealed?: readonly SourceFile[];
+}
+
+const IS_SEALED = /\.sops\.ya?ml$/;
 
 // `stringKeys`: `100:` is the key "100". Duplicates are ours to find: the library compares each key with all before it.
 const YAML_OPTIONS = { version: '1.2', schema: 'core', stringKeys: true, uniqueKeys: false, prettyErrors: false, resolveKnownTags: false, logLevel: 'silent' } as const;
@@ -38,8 +45,13 @@ const YAML_OPTIONS = { version: '1.2', schema: 'core', stringKeys: true, uniqueK
 export function parseFiles(files: readonly SourceFile[], limits: Limits = LIMITS): Parsed {
   const documents: ManifestDocument[] = [];
   const findings: Finding[] = [];
+  const sealed: SourceFile[] = [];
   const openTree = treeOpener();
   for (const file of overTotal(files, limits, findings) ? [] : files) {
+    if (IS_SEALED.test(file.path) && file.unreadable === undefined && file.text.length <= limits.fileBytes) {
+      sealed.push(file);
+      continue;
+    }
     const parsed = parseFile(file, limits, openTree);
     for (const finding of parsed.findings) findings.push(finding);
     for (const document of parsed.documents) documents.push(document);
@@ -47,7 +59,7 @@ export function parseFiles(files: readonly SourceFile[], limits: Limits = LIMITS
       return { documents: [], findings: [...findings, unreadable(file.path, `there are more than ${limits.documents} documents`, 'give each cluster a folder of its own')] };
     }
   }
-  return { documents, findings };
+  return { documents, findings, ...(sealed.length > 0 ? { sealed } : {}) };
 }
 
 function overTotal(files: readonly SourceFile[], limits: Limits, findings: Finding[]): boolean {

@@ -12,6 +12,7 @@ import { FINDINGS_PER_DOCUMENT } from './limits.ts';
 import type { ManifestDocument, Parsed } from './parse.ts';
 import { cycles, missingReferences, needsOf } from './references.ts';
 import { schemaTroubles } from './schema.ts';
+import { misplacedSecrets } from './secret-refs.ts';
 import { shapeOf } from './shape.ts';
 import type { Head } from './shape.ts';
 
@@ -32,7 +33,8 @@ export function validate(parsed: Parsed, revision: string, registry: Registry): 
   const needs = needsOf(desired, registry);
   // A document that could not be read may be the one that the others name, or the Cluster.
   const isWhole = parsed.findings.every(({ severity }) => severity !== 'error') && shapes.every((shape) => shape.head !== undefined);
-  const ofKinds = kindFindings(objects, desired, registry, isWhole && objects.length === heads.length);
+  const misplaced = misplacedSecrets(objects, registry);
+  const ofKinds = [...misplaced, ...kindFindings(objects, desired, registry, isWhole && objects.length === heads.length).filter((finding) => !misplaced.some((other) => isSameMistake(finding, other)))];
   const findings = inOrder([
     ...parsed.findings,
     ...shapes.flatMap((shape) => shape.findings),

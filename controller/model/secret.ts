@@ -2,13 +2,14 @@
 import { isObject } from './json.ts';
 import type { Json } from './json.ts';
 
-export interface SecretRef { readonly secret: string }
+/** A type and no interface, so that it is a value of JSON. */
+export type SecretRef = { readonly secret: string };
 
 /** `storage/backup/password`: what stands in maps of maps is joined by `/`, because keys contain dots more often. */
 export const SECRET_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.@-]*(?:\/[A-Za-z0-9_.@-]+)*$/;
 export const SECRET_NAME_MAX = 200;
 
-export function isSecretRef(value: unknown): value is { readonly secret: string } {
+export function isSecretRef(value: unknown): value is SecretRef {
   return isObject(value) && typeof value['secret'] === 'string' && Object.keys(value).length === 1;
 }
 

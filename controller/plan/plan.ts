@@ -2,14 +2,15 @@
 // Reads as: pair and diff, put in order, ask each kind for its steps, hold what is unsafe, name the result.
 import type { Change, FieldChange, Memory } from '../model/change.ts';
 import { DEFAULT_MARK, policyOf } from '../model/desired.ts';
-import type { Desired } from '../model/desired.ts';
+import type { Desired, DesiredObject } from '../model/desired.ts';
 import type { Facts } from '../model/facts.ts';
 import { Failure } from '../model/finding.ts';
 import type { Finding } from '../model/finding.ts';
-import type { KindContext, Registry, Steps } from '../model/kind.ts';
+import type { AnyKind, KindContext, Registry, Steps } from '../model/kind.ts';
 import type { Plan, PlanCounts, PlannedChange, PlannedStep } from '../model/plan.ts';
 import { refText } from '../model/ref.ts';
 import type { Ref } from '../model/ref.ts';
+import { secretsIn } from '../model/secret.ts';
 import type { Hold } from '../model/step.ts';
 import { changesOf } from './changes.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -48,7 +49,7 @@ export function makePlan(input: PlanInput): Plan {
   return {
     cluster, revision: desired.revision, fingerprint, warnings,
     changes: lifted.filter((change) => change.verb !== 'none' || change.hold || change.notes.length > 0),
-    counts: countsOf(lifted), memories: memoriesOf(changes, kinds),
+    counts: countsOf(lifted), memories: memoriesOf(changes, kinds, facts),
   };
 }
 
@@ -158,14 +159,22 @@ function countsOf(changes: readonly PlannedChange[]): PlanCounts {
 }
 
 /** What to remember of each object of the manifests that exists or is about to. */
-function memoriesOf(changes: readonly Change[], kinds: Registry): readonly Memory[] {
+function memoriesOf(changes: readonly Change[], kinds: Registry, facts: Facts): readonly Memory[] {
   return changes.flatMap((change) => {
     const object = change.subject.desired;
     const kind = kinds.get(change.ref.kind);
     if (!object || !kind) return staysRemembered(change) && change.subject.memory ? [change.subject.memory] : [];
     const identity = change.identity ?? (change.observed.state === 'present' ? change.observed.identity : undefined);
-    return [{ ref: change.ref, id: change.subject.id, fields: kind.fields(object), ...(identity ? { identity } : {}) }];
+    return [{ ref: change.ref, id: change.subject.id, fields: kind.fields(object), ...secretsOf(object, kind, facts), ...(identity ? { identity } : {}) }];
   });
+}
+
+/** The versions of the secrets that it names. */
+function secretsOf(object: DesiredObject, kind: AnyKind, facts: Facts): Pick<Memory, 'secrets'> {
+  if (kind.secretPaths === undefined) return {};
+  const paths = kind.secretPaths(object);
+  const known = secretsIn(object.spec).flatMap(({ path, name }) => (paths.includes(path) && facts.secrets?.has(name) ? [[path, facts.secrets.get(name) ?? ''] as const] : []));
+  return known.length === 0 ? {} : { secrets: Object.fromEntries(known) };
 }
 
 /** What left Git is remembered until it is gone; what cannot be looked at now may still be there. */

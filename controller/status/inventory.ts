@@ -6,6 +6,7 @@ import { isObject } from '../model/json.ts';
 import type { Plan } from '../model/plan.ts';
 import type { ApplyResult } from '../model/progress.ts';
 import { compareText, refText } from '../model/ref.ts';
+import { secretsIn } from '../model/secret.ts';
 
 const NAME = 'inventory.json';
 const VERSION = 1;
@@ -35,7 +36,12 @@ export function parseInventory(text: string): Inventory {
 
 function parseMemory(entry: unknown): Memory | undefined {
   if (!isObject(entry) || !isObject(entry.ref) || typeof entry.ref.kind !== 'string' || typeof entry.ref.name !== 'string' || typeof entry.id !== 'string' || !Array.isArray(entry.fields)) return undefined;
-  return { ref: { kind: entry.ref.kind, name: entry.ref.name }, id: entry.id, fields: entry.fields.filter((field): field is string => typeof field === 'string'), ...(typeof entry.identity === 'string' ? { identity: entry.identity } : {}) };
+  return { ref: { kind: entry.ref.kind, name: entry.ref.name }, id: entry.id, fields: entry.fields.filter((field): field is string => typeof field === 'string'), ...parsedSecrets(entry.secrets), ...(typeof entry.identity === 'string' ? { identity: entry.identity } : {}) };
+}
+
+function parsedSecrets(value: unknown): Pick<Memory, 'secrets'> {
+  if (!isObject(value)) return {};
+  return { secrets: Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string')) };
 }
 
 export async function writeInventory(store: Store, memories: readonly Memory[], cluster?: string): Promise<void> {
@@ -64,8 +70,8 @@ export function nextMemories(before: readonly Memory[], plan: Plan, result: Appl
     // What was absent and is made anew is another object than the one that was remembered.
     const remembered = change?.verb === 'create' ? undefined : old?.identity;
     const identity = made.get(refText(memory.ref)) ?? (unfinished ? remembered ?? memory.identity : memory.identity ?? remembered);
-    const { identity: _planned, ...rest } = memory;
-    return [{ ...rest, fields, ...(identity ? { identity } : {}) }];
+    const { identity: _planned, secrets: _versions, ...rest } = memory;
+    return [{ ...rest, fields, ...(unfinished ? secretsSoFar(memory, change, old, result) : memory.secrets ? { secrets: memory.secrets } : {}), ...(identity ? { identity } : {}) }];
   });
 }
 
@@ -78,12 +84,25 @@ export function memoriesBefore(before: readonly Memory[], plan: Plan): readonly 
     const old = known.get(keyOf(memory));
     if (change?.hold?.code === 'NOT_OWNED') return old ? [old] : [];
     if (change && isNewToUs(change) && (change.hold || (change.steps.length > 0 && change.steps.every((step) => step.hold)))) return old ? [old] : [];
-    if (!old) return [memory];
+    const { secrets: _versions, ...rest } = memory;
+    const secrets = secretsSoFar(memory, change, old, undefined);
+    if (!old) return [{ ...rest, ...secrets }];
     const identity = change?.verb === 'create' ? undefined : old.identity;
-    return [{ ...memory, fields: [...new Set([...memory.fields, ...old.fields.filter(isPath)])], ...(identity ? { identity } : {}) }];
+    return [{ ...rest, ...secrets, fields: [...new Set([...memory.fields, ...old.fields.filter(isPath)])], ...(identity ? { identity } : {}) }];
   });
   const keys = new Set(planned.map(keyOf));
   return [...planned, ...before.filter((memory) => !keys.has(keyOf(memory)))];
+}
+
+/** A secret that a plan is about to write has its old version until it was written: a kill in between has it written again. */
+function secretsSoFar(memory: Memory, change: Plan['changes'][number] | undefined, old: Memory | undefined, result: ApplyResult | undefined): Pick<Memory, 'secrets'> {
+  const sent = new Set((result?.done ?? []).filter(({ ref }) => refText(ref) === refText(memory.ref)).flatMap(({ step }) => (step.action.via === 'pve' ? secretsIn(step.action.params).map(({ path }) => path) : [])));
+  const known = Object.entries(memory.secrets ?? {}).flatMap(([path, version]) => {
+    const isPlanned = change?.fields.some((field) => field.path === path) === true && !sent.has(path.split('.').at(-1) ?? path);
+    const kept = isPlanned ? old?.secrets?.[path] : version;
+    return kept === undefined ? [] : [[path, kept] as const];
+  });
+  return known.length === 0 ? {} : { secrets: Object.fromEntries(known) };
 }
 
 /** For some kinds the memory alone says that an object is ours: what was neither made nor taken over must not get one. */

@@ -49,7 +49,7 @@ describe('a storage is defined and changed', () => {
     expect(made.steps[0]?.action).toMatchObject({ params: { password: 'hunter22' } });
     expect(JSON.stringify(made.fields)).not.toContain('hunter22');
     expect(storage(spec, { storage: 'data', type: 'cifs', server: 'nas', share: 'vm', username: 'u', content: 'images' }).fields).toEqual([]);
-    expect(found(made.findings)).toEqual(['warning OPTION_INVALID spec.config.password: password stands in clear in Git']);
+    expect(found(made.findings)).toEqual(['warning OPTION_INVALID spec.config.password: password stands in clear: everybody who reads the repository reads it']);
   });
   test('without the list of storages nothing is known of it', () => {
     expect(storage(DIR, undefined, { facts: { unread: new Map([['/storage', 'timeout']]) } }).observed).toMatchObject({ state: 'unknown' });

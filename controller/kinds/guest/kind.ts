@@ -47,6 +47,7 @@ export function guestKind(tables: ApiTables, type: GuestType): ResourceKind<Gues
     steps: (change, context) => stepsFor(tables, type, change, context),
     standsOn: (live, base) => base.guest.template && volumes(type, live).some(({ volume }) => volume.split(/[:/]/).some((part) => part.startsWith(`base-${base.guest.vmid}-`))),
     identity: (object) => (type === 'qemu' ? writtenUuid(object) : undefined),
+    secretPaths: () => [type === 'qemu' ? 'config.cipassword' : 'config.password'],
     fields: (object) => [
       ...Object.keys(object.spec.config ?? {}).sort().map((option) => `config.${option}`),
       ...(object.spec.ha ? ['ha'] : []), ...(object.spec.ha?.group !== undefined ? ['ha.group'] : []), ...(object.spec.reclaim === 'delete' ? [RECLAIM_DELETE] : []),

@@ -2,6 +2,8 @@
 import type { Effect } from '../../model/change.ts';
 import type { GuestType } from '../../model/facts.ts';
 import type { Json } from '../../model/json.ts';
+import { isSecretRef } from '../../model/secret.ts';
+import type { SecretRef } from '../../model/secret.ts';
 import type { ApiTables } from '../../pve/api-tables.ts';
 import { changeClass } from '../../pve/change-class.ts';
 import { updateRequest } from '../../pve/request.ts';
@@ -23,13 +25,19 @@ export function rootOnly(tables: ApiTables, type: GuestType, option: string, val
 /** Parameters of the create call that leave no trace in the configuration: sent once, never compared. */
 export const CREATE_ONLY_OPTIONS: ReadonlySet<string> = CREATE_ONLY;
 
-export function createOnlyValue(value: Json): string {
+export function createOnlyValue(value: Json): string | SecretRef {
+  if (isSecretRef(value)) return value;
   return value === true ? '1' : value === false ? '0' : String(value);
 }
 
-/** What to send so that the option has this value; what Proxmox generated before (a MAC address) is kept. */
-export function requestValue(tables: ApiTables, type: GuestType, option: string, value: Json, live: Json | undefined): string {
-  return updateRequest(tables, type, option, value, live);
+/** What to send so that the option has this value; what Proxmox generated before (a MAC address) is kept. A secret stays a reference. */
+export function requestValue(tables: ApiTables, type: GuestType, option: string, value: Json, live: Json | undefined): string | SecretRef {
+  return isSecretRef(value) ? value : updateRequest(tables, type, option, value, live);
+}
+
+/** What Proxmox would show of what was sent. */
+export function shownText(request: string | SecretRef): string {
+  return isSecretRef(request) ? '**********' : request;
 }
 
 export function changeEffect(tables: ApiTables, type: GuestType, option: string, wanted: Json, live: GuestLive, running: boolean): { readonly effect: Effect; readonly reason?: string } {

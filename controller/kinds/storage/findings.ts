@@ -6,6 +6,7 @@ import type { Finding } from '../../model/finding.ts';
 import type { Json } from '../../model/json.ts';
 import type { KindContext } from '../../model/kind.ts';
 import { nearest } from '../../model/nearest.ts';
+import { isSecretRef } from '../../model/secret.ts';
 import type { ApiMethod, ApiTables } from '../../pve/api-tables.ts';
 import { checkValue } from '../../pve/check.ts';
 import { splitList } from '../../pve/text-check.ts';
@@ -36,9 +37,9 @@ export function storageFindings(tables: ApiTables, object: DesiredObject<Storage
     ...named,
     ...nameFindings(found, check, config, 'config'),
     ...Object.keys(config).flatMap((option) => foreignFindings(method, spec.type, option, found)),
-    ...valueFindings(found, check, wantedOf(object)),
+    ...valueFindings(found, check, wantedOf(object).filter(({ value }) => !isSecretRef(value))),
     ...contentFindings(tables, spec, found), ...missingFindings(spec, found),
-    ...Object.keys(config).filter((option) => isSecret(spec.type, option)).map((option) => found('OPTION_INVALID', `spec.config.${option}`, `${option} stands in clear in Git`, `remove it, and set it once on a node: pvesm set ${ref.name} --${option} …`, 'warning')),
+    ...Object.keys(config).filter((option) => isSecret(spec.type, option) && !isSecretRef(config[option])).map((option) => found('OPTION_INVALID', `spec.config.${option}`, `${option} stands in clear: everybody who reads the repository reads it`, 'write { secret: NAME }', 'warning')),
   ];
 }
 

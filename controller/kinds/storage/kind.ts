@@ -14,7 +14,7 @@ import { storageFindings, storageLiveFindings } from './findings.ts';
 import { removeStorage } from './remove.ts';
 import { STORAGE_SCHEMA } from './schema.ts';
 import type { StorageSpec } from './schema.ts';
-import { isSecret, ruleOf } from './types.ts';
+import { isSecret, ruleOf, secretsOf } from './types.ts';
 import { wantedOf } from './wanted.ts';
 
 /** Remembered as the identity of a storage that latido did not define. */
@@ -44,6 +44,7 @@ function storageRules(tables: ApiTables): OptionRules<StorageSpec> {
     wanted: wantedOf, unset: 'default', marksComment: false,
     param: (option) => params?.get(option),
     optionAt: (path) => (path.startsWith('config.') ? path.slice('config.'.length) : undefined),
+    secretPaths: ({ spec }) => secretsOf(spec.type).map((option) => `config.${option}`),
     isSecret: (option, live) => isSecret(String(live.type ?? ''), option) || SECRET_ANYWHERE.has(option),
     fixed: (option, live) => {
       if (option === 'type') return 'Proxmox cannot change the type of a storage: define one with another name';

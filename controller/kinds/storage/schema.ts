@@ -16,7 +16,7 @@ export const STORAGE_SCHEMA: JsonObject = {
       type: 'object', maxProperties: 60, default: {},
       description: 'Every option of `POST /storage` that its type has, by Proxmox\'s own name. Lists (`content`, `nodes`) as YAML list or separated by commas; `prune-backups` and `bwlimit` as mapping or `keep-last=3,keep-daily=7`. '
         + 'What says where the storage is (path, server, export, share, vgname, pool, portal, target, datastore …) cannot be changed later. '
-        + 'Secrets (password, keyring, encryption-key) are sent once, when the storage is defined, and never compared, because Proxmox does not tell them: better set them on a node than in Git.',
+        + 'Secrets (password, keyring, encryption-key, master-pubkey) are written as `{ secret: NAME }`: sent when the storage is defined and when the value of NAME changes, never compared with what Proxmox has, because it does not tell them.',
     },
   },
 };

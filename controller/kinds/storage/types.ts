@@ -56,7 +56,11 @@ export function optionsOf(type: string): readonly string[] {
 
 /** Kept in a file of its own and never answered. */
 export function isSecret(type: string, option: string): boolean {
-  return words(TYPES[type]?.secrets).includes(option);
+  return secretsOf(type).includes(option);
+}
+
+export function secretsOf(type: string): readonly string[] {
+  return words(TYPES[type]?.secrets);
 }
 
 /** What a type can hold; Proxmox passes over everything else in silence. */
