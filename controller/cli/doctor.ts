@@ -1,10 +1,12 @@
-// `latido doctor [DIR]`: whether latido could work on the cluster, check by check; reads only.
+// `latido doctor`: whether latido could work on the cluster, and with --config whether its daemon could, check by check; reads only.
+import { readConfig } from '../config/read.ts';
 import type { ClusterSpec, DesiredObject } from '../model/desired.ts';
 import { ConnectionError, PveError, type Env } from '../model/doors.ts';
-import { Failure } from '../model/finding.ts';
+import { Failure, failure } from '../model/finding.ts';
 import { isObject, type Json, type JsonObject } from '../model/json.ts';
 import { compareText } from '../model/ref.ts';
 import type { Context, ExitCode, World } from './context.ts';
+import { clusterIn } from './daemon-source.ts';
 import { clusterOf, readCommitOf } from './manifests.ts';
 import { stateOf } from './plan.ts';
 import { privilegesFor } from './privileges.ts';
@@ -13,14 +15,30 @@ import { hanging, jsonText, paint, safe, type Style } from './terminal-text.ts';
 
 export interface Check { readonly name: string; readonly state: 'ok' | 'warning' | 'error'; readonly fact: string; readonly fix?: string }
 
-export async function doctorCommand(dir: string, options: DoctorOptions, { terminal, world }: Context): Promise<ExitCode> {
-  const commit = await readCommitOf(dir, options.cluster);
-  const cluster = clusterOf(commit, world);
-  const checks = await checksOf(cluster, options, world);
+export async function doctorCommand(dir: string | undefined, options: DoctorOptions, context: Context): Promise<ExitCode> {
+  const { terminal, world } = context;
+  if (options.config !== undefined && (dir !== undefined || options.cluster !== undefined || options.state !== undefined)) throw failure('USAGE', '--config says which cluster, where it comes from and where its state is', { fix: 'leave DIR, --cluster and --state out' });
+  const { name, checks } = options.config === undefined ? await manifestsChecks(dir ?? '.', options, world) : await configChecks(options.config, world);
   terminal.out(options.json
-    ? `${jsonText({ format: 'latido.doctor/v1', cluster: cluster.ref.name, healthy: isHealthy(checks), checks: checks.map((check) => ({ ...check })) })}\n`
-    : checksText(checks, cluster.ref.name, terminal.style()));
+    ? `${jsonText({ format: 'latido.doctor/v1', cluster: name, healthy: isHealthy(checks), checks: checks.map((check) => ({ ...check })) })}\n`
+    : checksText(checks, name, terminal.style()));
   return isHealthy(checks) ? 0 : 1;
+}
+
+interface Checked { readonly name: string; readonly checks: readonly Check[] }
+
+async function manifestsChecks(dir: string, options: DoctorOptions, world: World): Promise<Checked> {
+  const cluster = clusterOf(await readCommitOf(dir, options.cluster), world);
+  return { name: cluster.ref.name, checks: await checksOf(cluster, options, world) };
+}
+
+/** The daemon's own things first: without a commit nobody knows where the cluster is. */
+async function configChecks(file: string, world: World): Promise<Checked> {
+  const config = readConfig(await world.readText(file), file);
+  const { daemonChecks } = await import('./doctor-daemon.ts');
+  const { checks, commit } = await daemonChecks(config, world);
+  const ofCluster = commit === undefined ? [] : await checked('cluster', async () => checksOf(clusterIn(commit, config.cluster, world), config, world));
+  return { name: config.cluster, checks: [...checks, ...ofCluster] };
 }
 
 /** What the cluster itself says. */
