@@ -22,9 +22,10 @@ import { packageRoot } from './env/package-root.ts';
 import { processUsage } from './env/process-usage.ts';
 import { createPveClient } from './env/pve-client.ts';
 import { startedBy, stateFolder, stateRoot } from './env/state-folder.ts';
+import type { SecretsConfig } from './config/schema.ts';
 import { createRegistry } from './kinds/index.ts';
 import type { ClusterSpec, DesiredObject } from './model/desired.ts';
-import type { Lease, Machine } from './model/doors.ts';
+import type { Lease, Machine, SecretDoor } from './model/doors.ts';
 import { Failure, failure } from './model/finding.ts';
 import { isObject } from './model/json.ts';
 import type { Registry } from './model/kind.ts';
@@ -67,14 +68,21 @@ function realWorld(): World {
         throw error;
       }
     },
-    lab, simulate, demo, daemon: daemonDoors(), machine,
+    secrets: () => secretDoor(), lab, simulate, demo, daemon: daemonDoors(), machine,
   };
 }
 
 async function openEnv(cluster: DesiredObject<ClusterSpec>, folder: string, options: OpenOptions, level: 'warn' | 'info') {
   const { createLogger, createRealEnv } = await network();
-  const log = createLogger({ clock: realClock, level: process.env['LATIDO_DEBUG'] ? 'debug' : level });
-  return createRealEnv(cluster.spec, { stateDir: folder, log, clock: pacedClock(realClock, process.env['LATIDO_LAB_SPEED']), ...(options.environment ? { environment: options.environment } : {}) });
+  const secrets = await secretDoor(options.secrets);
+  const log = createLogger({ clock: realClock, level: process.env['LATIDO_DEBUG'] ? 'debug' : level, hide: (text) => secrets.hide(text) });
+  return createRealEnv(cluster.spec, { stateDir: folder, log, secrets, clock: pacedClock(realClock, process.env['LATIDO_LAB_SPEED']), ...(options.environment ? { environment: options.environment } : {}) });
+}
+
+/** @param config of the daemon; absent: as the environment says, else the usual configuration file */
+async function secretDoor(config?: SecretsConfig): Promise<SecretDoor> {
+  const [{ createVault }, { machineSecrets }] = await Promise.all([import('./secrets/vault.ts'), import('./env/secret-files.ts')]);
+  return createVault({ machine: machineSecrets({ environment: process.env, ...(config ? { config } : {}) }), random: Math.random });
 }
 
 /** Two that write to one cluster from one state folder would undo each other's memory. */
@@ -256,7 +264,8 @@ async function simulate(options: SimulateOptions): Promise<Simulated> {
   const random = () => sim.random();
   const log = (await network()).createLogger({ clock, level: 'silent' });
   const pve = createPveClient({ endpoints: nodes.map((name) => `https://${name}:8006`), credentials: { token: `${LAB_TOKEN.id}=${LAB_TOKEN.secret}` }, transport: sim.transport(), clock, random });
-  return { env: { pve, clock, random, log, store: createMemoryStore() }, trouble: told.text, run: (work) => sim.clock.run(work), log: () => sim.log.lines() };
+  const [{ createVault }, { INVENTED }] = await Promise.all([import('./secrets/vault.ts'), import('./secrets/invented.ts')]);
+  return { env: { pve, clock, random, log, store: createMemoryStore(), secrets: createVault({ machine: INVENTED, random }) }, trouble: told.text, run: (work) => sim.clock.run(work), log: () => sim.log.lines() };
 }
 
 async function liveCluster(file: string) {

@@ -1,7 +1,8 @@
 // What a command is given: a terminal and a world. main.ts makes the real ones, tests literal ones.
+import type { SecretsConfig } from '../config/schema.ts';
 import type { DesiredObject, ClusterSpec } from '../model/desired.ts';
 import type { SecretPlace } from '../config/schema.ts';
-import type { Clock, ControlDoor, Env, HttpsDoor, Lease, Machine, ProxmoxLogin, Store, Supervisor } from '../model/doors.ts';
+import type { Clock, ControlDoor, Env, HttpsDoor, Lease, Machine, ProxmoxLogin, Store, Supervisor, SecretDoor } from '../model/doors.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { ApiTables } from '../pve/api-tables.ts';
 import type { DaemonParts } from '../daemon/loop.ts';
@@ -35,6 +36,8 @@ export interface OpenOptions {
   readonly lock?: boolean;
   /** Instead of the process's own, for tokens. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Where the daemon's configuration says that secrets are. */
+  readonly secrets?: SecretsConfig;
 }
 
 export interface World {
@@ -53,6 +56,8 @@ export interface World {
   writeText(file: string, text: string | Iterable<string>): Promise<void>;
   /** The real cluster. @param stateDir absent: below the user's state folder, by the cluster's name */
   open(cluster: DesiredObject<ClusterSpec>, options: OpenOptions): Promise<Opened>;
+  /** Where `{ secret: NAME }` is found without a daemon; absent: nobody can look. */
+  secrets?(): Promise<SecretDoor>;
   readonly daemon: DaemonDoors;
   machine(): Promise<Machine>;
   lab(options: LabOptions): Promise<Lab>;

@@ -58,7 +58,7 @@ async function setUpAgain(place: ConfigPlace, old: Setup, world: World): Promise
 /** `told`: by SIGHUP; `moved`: the commit names another way to the cluster. */
 async function runOnce(setup: Setup, signal: AbortSignal, { world }: Context): Promise<'stopped' | 'told' | 'moved'> {
   const { config, source, cluster } = setup;
-  const opened = await world.daemon.open(cluster, config.state === undefined ? {} : { stateDir: config.state });
+  const opened = await world.daemon.open(cluster, { ...(config.state === undefined ? {} : { stateDir: config.state }), ...(config.secrets ? { secrets: config.secrets } : {}) });
   const { env, lease, control, supervisor, files, close } = opened;
   const reload = new AbortController();
   const stopHearing = world.daemon.onReload(() => reload.abort(new Error('SIGHUP')));

@@ -1,7 +1,11 @@
 // `latido validate [DIR]`: every mistake at once; needs no cluster.
 import { countFindings } from '../manifests/render-findings.ts';
+import { secretFindings, secretUses } from '../manifests/secret-refs.ts';
+import type { Desired } from '../model/desired.ts';
+import type { Finding } from '../model/finding.ts';
 import { compareText } from '../model/ref.ts';
-import type { Context, ExitCode } from './context.ts';
+import type { Commit } from '../reconcile.ts';
+import type { Context, ExitCode, World } from './context.ts';
 import { readCommitOf, validateCommit } from './manifests.ts';
 import { findingJson } from './plan-json.ts';
 import type { SourceOptions } from './program.ts';
@@ -11,7 +15,8 @@ import { jsonText, paint, safe } from './terminal-text.ts';
 
 export async function validateCommand(dir: string, options: SourceOptions, { terminal, world }: Context): Promise<ExitCode> {
   const commit = await readCommitOf(dir, options.cluster);
-  const { desired, findings, version } = validateCommit(commit, world);
+  const { desired, findings: ofManifests, version } = validateCommit(commit, world);
+  const findings = [...ofManifests, ...(desired ? await secretTroubles(commit, desired, world) : [])];
   const isValid = !findings.some(({ severity }) => severity === 'error');
   const kinds = new Map<string, number>();
   for (const { ref } of desired?.objects ?? []) kinds.set(ref.kind, (kinds.get(ref.kind) ?? 0) + 1);
@@ -30,4 +35,12 @@ export async function validateCommand(dir: string, options: SourceOptions, { ter
     ? `${paint(style, 'green', 'Valid')}${findings.length > 0 ? `, with ${countFindings(findings)}` : ''}: ${where}, checked against Proxmox VE ${version}.\n${objects}.\n`
     : `${paint(style, 'red', 'Not valid')}: ${countFindings(findings)} in ${where}, checked against Proxmox VE ${version}.\n`);
   return isValid ? 0 : 1;
+}
+
+/** Names that cannot be had are mistakes only where somebody said where secrets are: manifests are checked on other machines, too. */
+async function secretTroubles({ parsed }: Commit, desired: Desired, world: World): Promise<readonly Finding[]> {
+  const uses = secretUses(desired.objects);
+  if (uses.length === 0 && parsed.sealed === undefined) return [];
+  const opened = await world.secrets?.().then((door) => door.open(parsed.sealed ?? [], new Map(uses.map(({ name }) => [name, []]))));
+  return secretFindings(uses, opened, opened === undefined || opened.isBlind ? 'warning' : 'error');
 }
