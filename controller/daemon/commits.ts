@@ -49,7 +49,7 @@ export class Commits {
       this.unreachable = { since: this.unreachable?.since ?? this.env.clock.now(), findings: error.findings };
       return;
     }
-    if (this.unreachable) await this.memory.tell({ type: 'source', message: 'the source answers again' });
+    if (this.unreachable) await this.memory.tell({ type: 'source', isOver: true, message: 'the source answers again' });
     this.unreachable = undefined;
     await this.#take(latest);
   }

@@ -10,10 +10,12 @@ import { createFileReader } from '../observe/files.ts';
 import type { FileReader, FileReaderOptions } from '../observe/files.ts';
 import { createHints } from '../observe/hints.ts';
 import type { KindsFor } from '../reconcile.ts';
+import type { DaemonListener } from '../status/listener.ts';
 import { Board } from './board.ts';
 import { Commits } from './commits.ts';
 import { controlAnswers } from './control.ts';
 import { isWaiting } from './decide.ts';
+import { feedOf } from './feed.ts';
 import { watchFiles, watchHints } from './hints.ts';
 import { Memory } from './memory.ts';
 import { backOffMs, DAEMON_OPTIONS } from './options.ts';
@@ -47,6 +49,8 @@ export interface DaemonParts {
   readonly observer?: Observer;
   /** What runs beside the rounds and is asked by others: the HTTPS listener. Begun before the first round, also by a stand-by. */
   readonly beside?: Beside;
+  /** Hears of everything and is waited for only at the end: notifications, forges. */
+  readonly listener?: DaemonListener;
   /** False when the commit names other endpoints or credentials than `env` was made for: the daemon ends to be started again. */
   readonly isSameCluster?: (spec: ClusterSpec) => boolean;
 }
@@ -59,7 +63,11 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
   const memory = await Memory.open(watched.env);
   const commits = new Commits(watched.env, parts.source, memory);
   await commits.load();
-  return new Daemon(parts, watched, memory, commits).run();
+  try {
+    return await new Daemon(parts, watched, memory, commits).run();
+  } finally {
+    await parts.listener?.stop();
+  }
 }
 
 class Daemon {
@@ -98,6 +106,7 @@ class Daemon {
     const beside = [this.#tenure.keep(this.#options.renewMs, this.#over.signal), this.#pingSupervisor()];
     let closeBeside: (() => Promise<void>) | undefined;
     try {
+      await this.parts.listener?.start(feedOf(this.memory, this.#board, this.commits));
       await this.memory.tell({ type: 'started', message: 'the daemon started' });
       closeBeside = await this.#openBeside();
       await this.#listen();
@@ -183,6 +192,7 @@ class Daemon {
       offCommit();
       this.#board.conclude(commits, clock.now());
       await this.#saveStatus();
+      this.parts.listener?.roundEnded();
     }
   }
 

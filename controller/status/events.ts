@@ -26,6 +26,8 @@ export interface StatusEvent {
   readonly revision?: string;
   /** Who did it, where Proxmox tells: `root@pam`. */
   readonly by?: string;
+  /** Of `source`: it answers again. */
+  readonly isOver?: true;
 }
 export type NewEvent = Omit<StatusEvent, 'v' | 'seq' | 'at'>;
 
