@@ -27,7 +27,7 @@ export class Metrics implements Observer {
   readonly #rounds = this.#counter('latido_rounds_total', 'Rounds, by how they ended: in-sync, applied, held, failed, interrupted, idle, no-commit, broken.', ['outcome']);
   readonly #roundSeconds = this.#histogram('latido_round_duration_seconds', 'How long rounds took.', [], ROUND_SECONDS);
   readonly #lastRound = this.#gauge('latido_last_round_timestamp_seconds', 'When the last round ended.');
-  readonly #lastGood = this.#gauge('latido_last_success_timestamp_seconds', 'When the last round ended that saw the whole cluster and in which nothing failed.');
+  readonly #lastGood = this.#gauge('latido_last_success_timestamp_seconds', 'When the last round ended that saw the whole cluster and in which nothing failed; before the first one, when the daemon was started.');
   readonly #steps = this.#counter('latido_steps_total', 'Steps, by kind of their object and result: done, failed, unsettled, skipped.', ['kind', 'result']);
   readonly #stepSeconds = this.#histogram('latido_step_duration_seconds', 'How long steps took that were done.', ['kind'], STEP_SECONDS);
   readonly #calls = this.#histogram('latido_api_call_duration_seconds', 'Calls of the Proxmox API with their repetitions, by method and result: ok, refused, lost.', ['method', 'result'], CALL_SECONDS);
@@ -54,7 +54,10 @@ export class Metrics implements Observer {
   readonly #memory = this.#gauge('process_resident_memory_bytes', 'Memory of the daemon.');
   readonly #started = this.#gauge('process_start_time_seconds', 'When the daemon was started.');
 
-  constructor(private readonly version: string, private readonly usage: () => Usage) {}
+  constructor(private readonly version: string, private readonly usage: () => Usage) {
+    // So that the age of the last good round is never that of 1970.
+    this.#lastGood.set(usage().startedAtSeconds);
+  }
 
   get contentType(): string {
     return this.#registry.contentType;

@@ -2,12 +2,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { shapeOf } from '../../controller/cli/lab-shape.ts';
+import { machineSecrets } from '../../controller/env/secret-files.ts';
 import { parseFiles } from '../../controller/manifests/parse.ts';
 import type { Parsed } from '../../controller/manifests/parse.ts';
 import { declaredVersion } from '../../controller/manifests/validate.ts';
 import { applyRound, planRound } from '../../controller/reconcile.ts';
 import type { Round } from '../../controller/reconcile.ts';
 import type { ApplyResult } from '../../controller/model/progress.ts';
+import { createVault } from '../../controller/secrets/vault.ts';
 import { labCluster } from '../../controller/sim/lab.ts';
 import { parseLive } from '../../controller/sim/live-file.ts';
 import { kindsFor, World } from '../harness/world.ts';
@@ -23,8 +25,11 @@ export interface Example {
   readonly before: Parsed | undefined;
 }
 
+/** Files for the hosts of repositories and for monitoring, and no cluster. */
+const NO_CLUSTER = new Set(['ci', 'monitoring']);
+
 export function exampleNames(): readonly string[] {
-  return readdirSync(EXAMPLES, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name).sort();
+  return readdirSync(EXAMPLES, { withFileTypes: true }).filter((entry) => entry.isDirectory() && !NO_CLUSTER.has(entry.name)).map((entry) => entry.name).sort();
 }
 
 export function readExample(name: string): Example {
@@ -43,7 +48,11 @@ function filesBelow(folder: string) {
 export function worldOf({ folder, version, manifests, before }: Example): World {
   const live = join(folder, 'live.yaml');
   const cluster = existsSync(live) ? parseLive(readFileSync(live, 'utf8'), live) : labCluster(shapeOf(before ?? manifests, 3), 0);
-  return new World(cluster, { version });
+  const key = join(folder, 'public-test-key.txt');
+  if (!existsSync(key)) return new World(cluster, { version });
+  // A key that is in the repository for everybody: of an example, never of a cluster.
+  const machine = machineSecrets({ config: {}, environment: { SOPS_AGE_KEY: readFileSync(key, 'utf8') } });
+  return new World(cluster, { version, secrets: createVault({ machine, random: () => 0.5 }) });
 }
 
 /** As a person without Git sees it. */
