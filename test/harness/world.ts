@@ -5,7 +5,7 @@ import { createPveClient } from '../../controller/env/pve-client.ts';
 import type { Credentials } from '../../controller/env/pve-session.ts';
 import { createRegistry } from '../../controller/kinds/index.ts';
 import { parseFiles } from '../../controller/manifests/parse.ts';
-import type { Env, Logger, Store, Transport } from '../../controller/model/doors.ts';
+import type { Env, Logger, Store, Transport, SecretDoor } from '../../controller/model/doors.ts';
 import type { Plan } from '../../controller/model/plan.ts';
 import type { ApplyResult, Progress } from '../../controller/model/progress.ts';
 import type { Registry } from '../../controller/model/kind.ts';
@@ -45,16 +45,18 @@ export function withCluster(yaml: string): string {
   return /\bkind"?: *"?Cluster\b/.test(yaml) ? yaml : `${CLUSTER}---\n${yaml}`;
 }
 
-export interface WorldOptions extends Partial<SimulationOptions> { readonly version?: string; readonly wrap?: (transport: Transport) => Transport; readonly store?: Store; readonly credentials?: Credentials }
+export interface WorldOptions extends Partial<SimulationOptions> { readonly version?: string; readonly wrap?: (transport: Transport) => Transport; readonly store?: Store; readonly credentials?: Credentials; readonly secrets?: SecretDoor }
 
 export class World {
   readonly sim: Simulation;
   readonly env: Env;
   readonly #credentials: Credentials;
+  readonly #secrets: SecretDoor | undefined;
   readonly #wrap: (transport: Transport) => Transport;
 
   constructor(cluster: ClusterSpec = {}, options: WorldOptions = {}) {
-    const { version = '9.2', wrap = (transport) => transport, store = createMemoryStore(), credentials = { token: `${LAB_TOKEN.id}=${LAB_TOKEN.secret}` }, ...more } = options;
+    const { version = '9.2', wrap = (transport) => transport, store = createMemoryStore(), credentials = { token: `${LAB_TOKEN.id}=${LAB_TOKEN.secret}` }, secrets, ...more } = options;
+    this.#secrets = secrets;
     this.#credentials = credentials;
     this.sim = new Simulation({ seed: 1, tables: tables(version), startMs: START_MS, cluster, ...more });
     this.#wrap = wrap;
@@ -66,7 +68,7 @@ export class World {
     const random = () => this.sim.random();
     const endpoints = Object.keys(this.sim.state.nodes).map((node) => `https://${node}:8006`);
     const pve = createPveClient({ endpoints, credentials: this.#credentials, transport, clock, random });
-    return { pve, clock, store, log: SILENT, random };
+    return { pve, clock, store, log: SILENT, random, ...(this.#secrets ? { secrets: this.#secrets } : {}) };
   }
 
   /** Another way into the cluster, through what the test put before it. */
