@@ -24,6 +24,8 @@ const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
 export class Watch {
   #last = 0;
   #events: readonly JsonObject[] = [];
+  /** Held back until the daemon has told of all that waits for one reason. */
+  #unshown: readonly JsonObject[] = [];
   #logFrom = 0;
   #withCluster = false;
   #drawn = false;
@@ -43,7 +45,7 @@ export class Watch {
     const startedAt = clock.now();
     for (;;) {
       const status = await this.#look();
-      if (isSo({ events: this.#events, status })) break;
+      if (this.#unshown.length === 0 && isSo({ events: this.#events, status })) break;
       const waited = clock.now() - startedAt;
       if (waited > PATIENCE_MS) throw failure('STEP_TIMEOUT', `after ${durationText(PATIENCE_MS)} the demo still waits: ${what}`, { fix: 'see daemon.log in its folder' });
       this.#draw(`${conditionText(status)}  ${durationText(waited)}`, waited);
@@ -59,7 +61,11 @@ export class Watch {
     const fresh = rowsOf(news['events']);
     const log = this.stage.log(this.#logFrom);
     this.#logFrom += log.length;
-    this.#show([...eventLines(fresh, this.#style), ...(this.#withCluster ? log.filter(isStory) : []).flatMap((line) => labLine(line, this.context.world.clock.now(), this.#style))]);
+    this.#unshown = [...this.#unshown, ...fresh];
+    const isMidway = fresh.length > 0 && fresh.at(-1)?.['type'] === 'held';
+    const events = isMidway ? [] : this.#unshown;
+    if (!isMidway) this.#unshown = [];
+    this.#show([...eventLines(events, this.#style), ...(this.#withCluster ? log.filter(isStory) : []).flatMap((line) => labLine(line, this.context.world.clock.now(), this.#style))]);
     this.#last = Number(news['last'] ?? this.#last);
     this.#events = [...this.#events, ...fresh];
     return isObject(status) ? (status as JsonObject) : {};

@@ -125,9 +125,11 @@ class Tour implements Director {
       '', 'Lab and daemon go on. In another terminal:',
       `  git clone ${server} infra && cd infra`,
       `  edit ${FOLDER}/aula.yaml, git commit -am …, git push`,
-      `  npx latido events --follow --state ${state}`,
-      `  npx latido status --state ${state}`,
-      `  npx latido suspend VirtualMachine/aula-1 --reason 'I work on it' --state ${state}`,
+      '', `  state=${state}`,
+      '  npx latido status --state $state',
+      '  npx latido events --follow --state $state',
+      "  npx latido suspend VirtualMachine/aula-1 --reason 'I work on it' --state $state",
+      '',
       'Ctrl-C ends it.', '',
     ].join('\n'));
     await this.context.interruptible((signal) => new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })), () => '');
