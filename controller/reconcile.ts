@@ -94,10 +94,14 @@ export interface ApplyRoundOptions {
 export async function applyRound(env: Env, round: Round, options: ApplyRoundOptions = {}): Promise<ApplyResult> {
   const journal = await openJournal(env.store);
   if (runnableSteps(round.plan).length > 0) await writeInventory(env.store, memoriesBefore(round.inventory.memories, round.plan), round.inventory.cluster);
-  const result = await applyPlan(round.plan, { env: round.secrets ? { ...env, pve: round.secrets.wire(env.pve) } : env, journal, version: round.version, placeOf: placesOf(round.desired), ...options });
+  const result = await applyPlan(round.plan, { env: round.secrets ? withValues(env, round.secrets) : env, journal, version: round.version, placeOf: placesOf(round.desired), ...options });
   const made = await identitiesOfMade(env, round.version, round.plan, result);
   await writeInventory(env.store, nextMemories(round.inventory.memories, round.plan, result, made), round.inventory.cluster);
   return result;
+}
+
+function withValues(env: Env, secrets: OpenSecrets): Env {
+  return { ...env, pve: secrets.wire(env.pve), ...(env.ssh ? { ssh: secrets.commands(env.ssh) } : {}) };
 }
 
 /** Proxmox names a parameter (`net0`); a manifest wrote it below `config`, or as a field of its own. */

@@ -1,12 +1,13 @@
 // The door to the nodes themselves: OpenSSH, one multiplexed connection per node; what runs on this node runs here.
 // In: a node and a command. Out: its exit code and both outputs.
 // Must never hand a word to a shell unquoted, trust a host key that was not known before, ask a person, or run a command twice.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { ConnectionError } from '../model/doors.ts';
 import type { Ssh, SshResult, Stdin } from '../model/doors.ts';
+import { failure } from '../model/finding.ts';
 import { Gate } from './gate.ts';
 import { shellLine } from './shell-line.ts';
 
@@ -20,9 +21,7 @@ export interface SshOptions {
   /** Addresses by node; what the cluster tells is used for the others. */
   readonly addresses?: Readonly<Record<string, string>>;
   /** True on a node: commands for it need no ssh. */
-  readonly isLocal?: (node: string) => boolean;
-  /** Replaces `{ secret: NAME }` by its value. */
-  readonly reveal?: (stdin: Stdin) => Promise<string>;
+  readonly isLocal?: (node: string) => boolean | Promise<boolean>;
 }
 
 /** sshd lets ten sessions share a connection (MaxSessions). */
@@ -35,26 +34,28 @@ const KEEP_SECONDS = 300;
 
 export interface SshDoor extends Ssh { close(): Promise<void> }
 
-export async function createSsh(options: SshOptions): Promise<SshDoor> {
+/** Makes nothing before the first command. */
+export function createSsh(options: SshOptions): SshDoor {
+  let folder: Promise<string> | undefined;
   // Short: the path of a socket has 108 bytes.
-  const folder = await mkdtemp(join(tmpdir(), 'latido-ssh-'));
+  const ownFolder = () => (folder ??= mkdtemp(join(tmpdir(), 'latido-ssh-')));
   const gate = new Gate(PER_NODE, IN_ALL);
   const addresses = new Map(Object.entries(options.addresses ?? {}));
   const connected = new Map<string, Promise<void>>();
   const stats = { calls: 0 };
   const numbers = new Map<string, number>();
   // A socket for each node, even where two have one address: who answered for one must not answer for another.
-  const socket = (node: string) => {
+  const socket = async (node: string) => {
     if (!numbers.has(node)) numbers.set(node, numbers.size);
-    return join(folder, String(numbers.get(node)));
+    return join(await ownFolder(), String(numbers.get(node)));
   };
-  const args = (node: string) => [...commonArgs(options, socket(node), node), '--', addresses.get(node) ?? node];
+  const args = async (node: string) => [...commonArgs(options, await socket(node), node), '--', addresses.get(node) ?? node];
 
   /** A connection that cannot be made had no effect; what breaks later may have had one. */
   const connect = (node: string): Promise<void> => {
     const known = connected.get(node);
     if (known) return known;
-    const made = master(args(node), `${socket(node)}.log`).catch((error: unknown) => {
+    const made = Promise.all([args(node), socket(node)]).then(([words, path]) => master(words, `${path}.log`)).catch((error: unknown) => {
       connected.delete(node);
       throw error;
     });
@@ -68,12 +69,12 @@ export async function createSsh(options: SshOptions): Promise<SshDoor> {
       for (const [node, address] of Object.entries(told)) if (!Object.hasOwn(options.addresses ?? {}, node)) addresses.set(node, address);
     },
     run: (node, argv, { stdin, timeoutMs }) => gate.through(node, async () => {
-      const input = stdin === undefined ? '' : await (options.reveal ?? plain)(stdin);
+      const input = plain(stdin ?? []);
       stats.calls += 1;
       const [program = '', ...rest] = argv;
-      if (options.isLocal?.(node) ?? hostname() === node) return ended(await execa(program, rest, how(input, timeoutMs)), node);
+      if (await (options.isLocal ?? isThisNode)(node)) return ended(await execa(program, rest, how(input, timeoutMs)), node);
       await connect(node);
-      const result = await inTime(execa('ssh', ['-o', 'ControlMaster=no', ...args(node), shellLine(argv)], how(input, timeoutMs)), timeoutMs, node);
+      const result = await inTime(execa('ssh', ['-o', 'ControlMaster=no', ...await args(node), shellLine(argv)], how(input, timeoutMs)), timeoutMs, node);
       // 255 is ssh's own word for a connection that broke; no program that we run ends with it.
       if (result.exitCode === 255 && !result.timedOut) {
         connected.delete(node);
@@ -82,17 +83,23 @@ export async function createSsh(options: SshOptions): Promise<SshDoor> {
       return ended(result, node);
     }),
     async close() {
-      await Promise.all([...connected.keys()].map((node) => execa('ssh', ['-O', 'exit', ...args(node)], how('', CONNECT_MS))));
-      await rm(folder, { recursive: true, force: true });
+      if (folder === undefined) return;
+      await Promise.all([...connected.keys()].map(async (node) => execa('ssh', ['-O', 'exit', ...await args(node)], how('', CONNECT_MS))));
+      await rm(await folder, { recursive: true, force: true });
     },
   };
 }
 
-function plain(stdin: Stdin): Promise<string> {
-  return Promise.resolve(stdin.map((piece) => {
-    if (typeof piece !== 'string') throw new Error('a secret without a vault');
+/** A machine that only shares its name with a node has no /etc/pve. */
+async function isThisNode(node: string): Promise<boolean> {
+  return hostname() === node && (await access('/etc/pve/.version').then(() => true, () => false));
+}
+
+function plain(stdin: Stdin): string {
+  return stdin.map((piece) => {
+    if (typeof piece !== 'string') throw failure('SECRET_MISSING', `the secret ${piece.secret} cannot be had`, { fix: 'nothing was sent; tell latido where its secrets are' });
     return piece;
-  }).join(''));
+  }).join('');
 }
 
 function commonArgs({ user = 'root', port, key, knownHosts }: SshOptions, socket: string, node: string): readonly string[] {

@@ -9,6 +9,8 @@ import { readCredentials, type Environment } from './credentials.ts';
 import { createFileStore } from './file-store.ts';
 import { createPveClient, type PveClientLimits } from './pve-client.ts';
 import { createProxmoxLogin } from './pve-login.ts';
+import { createSsh } from './ssh.ts';
+import type { SshDoor } from './ssh.ts';
 import type { Trust } from './tls-trust.ts';
 import { createUndiciTransport } from './undici-transport.ts';
 
@@ -20,11 +22,14 @@ export interface RealEnvOptions {
   readonly environment?: Environment;
   readonly limits?: Partial<PveClientLimits>;
   readonly secrets?: SecretDoor;
+  /** Whether a node is this machine: its commands then need no ssh. Absent: by the machine's name, when it is a node. */
+  readonly isLocal?: (node: string) => boolean;
   /** See PveClientOptions. */
   readonly settling?: boolean;
 }
 
 export interface RealEnv extends Env {
+  readonly ssh: SshDoor;
   /** Asks the same endpoints, as somebody else. */
   readonly login: ProxmoxLogin;
   /** Closes all connections. */
@@ -39,11 +44,13 @@ export async function createRealEnv(cluster: ClusterSpec, options: RealEnvOption
   const endpoints = cluster.endpoints.map(checkedEndpoint);
   if (endpoints.length === 0) throw failure('ENDPOINT_UNREACHABLE', 'the cluster has no endpoints', { fix: 'list one or more https addresses in endpoints' });
   const transport = createUndiciTransport(await trustOf(cluster.tls));
+  const ssh = createSsh({ ...cluster.ssh, ...(options.isLocal ? { isLocal: options.isLocal } : {}) });
   return {
     pve: createPveClient({ endpoints, credentials, transport, clock, random, log, limits, settling }),
     login: createProxmoxLogin({ endpoints, transport, clock, random, ...(limits ? { limits } : {}) }),
+    ssh,
     clock, log, random, store: createFileStore(options.stateDir), ...(options.secrets ? { secrets: options.secrets } : {}),
-    close: () => transport.close(),
+    close: async () => void await Promise.all([transport.close(), ssh.close()]),
   };
 }
 

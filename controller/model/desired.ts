@@ -63,6 +63,7 @@ export interface ClusterSpec {
   readonly endpoints: readonly string[];
   readonly tls?: { readonly fingerprint?: string | readonly string[]; readonly ca?: string };
   readonly credentials?: { readonly tokenFile?: string; readonly tokenEnv?: string; readonly userFile?: string };
+  readonly ssh?: { readonly user?: string; readonly port?: number; readonly key?: string; readonly knownHosts?: string; readonly addresses?: Readonly<Record<string, string>> };
   readonly policy?: Partial<Omit<Policy, 'limits'>> & { readonly limits?: Partial<Policy['limits']> };
   /** The tag or comment that says that an object is ours. */
   readonly mark?: string;

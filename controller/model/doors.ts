@@ -230,6 +230,8 @@ export interface SecretDoor {
 }
 
 export interface OpenSecrets {
+  /** The commands on nodes, with values in place of references. */
+  commands(ssh: Ssh): Ssh;
   /** Names a value without telling it: equal to a remembered version exactly when the value is the same. */
   readonly versions: ReadonlyMap<string, string>;
   /** Names that cannot be had, with what to do. */

@@ -112,7 +112,8 @@ async function readReplica(run: Run, node: string, name: string, kernel: KernelR
   const peers = version.startsWith('8.') ? [] : (file?.hosts ?? []).filter((host) => host.name !== node).map((host) => host.name);
   const found = parseGenerations(generations.stdout, peers);
   const metadata = found.length > 0 ? 'present' : await metadataOf(run, name);
-  const lines = adjust.stdout.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  // The dry run prints the shared secret as it is.
+  const lines = adjust.stdout.replaceAll(/--shared-secret=\S+/g, '--shared-secret=…').split('\n').map((line) => line.trim()).filter((line) => line !== '');
   return {
     resource: name, isUp: kernel !== undefined, generations: found, metadata,
     role: kernel?.role ?? 'Unknown', disk: kernel?.disk ?? 'Diskless', peers: kernel?.peers ?? [],

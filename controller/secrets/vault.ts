@@ -6,7 +6,7 @@ import type { Finding } from '../model/finding.ts';
 import { hideText, spellings } from './hide.ts';
 import { namedValues } from './names.ts';
 import { isVersionOf, newVersion } from './versions.ts';
-import { wireApi } from './wire.ts';
+import { wireApi, wireSsh } from './wire.ts';
 
 export interface VaultOptions {
   readonly machine: MachineSecrets;
@@ -49,6 +49,7 @@ class Vault implements SecretDoor {
     return {
       versions, findings, isBlind: !machine.isConfigured(),
       missing: new Map([...asked.keys()].filter((name) => !values.has(name)).map((name) => [name, { fact: `there is no secret '${name}'`, fix }])),
+      commands: (ssh) => wireSsh(ssh, (name) => values.get(name), (text) => this.hide(text)),
       wire: (pve) => wireApi(pve, (name) => values.get(name), (text) => this.hide(text)),
     };
   }

@@ -1,7 +1,7 @@
 // The one place where a reference becomes a value: around the API, just before a write. What comes back (errors, the log of a
 // task) is read without the values. In: the API. Out: the same API.
 import { ConnectionError, PveError } from '../model/doors.ts';
-import type { PveApi } from '../model/doors.ts';
+import type { PveApi, Ssh } from '../model/doors.ts';
 import { failure } from '../model/finding.ts';
 import type { JsonObject } from '../model/json.ts';
 import { withSecrets } from '../model/secret.ts';
@@ -33,5 +33,18 @@ export function wireApi(pve: PveApi, valueOf: (name: string) => string | undefin
     learnNodes: (addresses) => pve.learnNodes(addresses),
     get asRoot() { return pve.asRoot ?? false; },
     get stats() { return pve.stats; },
+  };
+}
+
+/** The same for commands on nodes: a reference in their standard input. */
+export function wireSsh(ssh: Ssh, valueOf: (name: string) => string | undefined, hide: (text: string) => string): Ssh {
+  return {
+    async run(node, argv, { stdin, timeoutMs }) {
+      const pieces = stdin?.map((piece) => (typeof piece === 'string' ? piece : valueOf(piece.secret) ?? piece));
+      const { code, stdout, stderr } = await ssh.run(node, argv, { timeoutMs, ...(pieces === undefined ? {} : { stdin: pieces }) });
+      return { code, stdout: hide(stdout), stderr: hide(stderr) };
+    },
+    learnNodes: (addresses) => ssh.learnNodes(addresses),
+    get stats() { return ssh.stats; },
   };
 }

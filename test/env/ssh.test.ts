@@ -43,7 +43,7 @@ describe.skipIf(SSHD === undefined)('over ssh', () => {
     sshd = await startSshd(join(dir, 'sshd'));
     // As the nodes of a cluster do: by name.
     writeFileSync(known(), readFileSync(join(dir, 'sshd', 'known'), 'utf8').replace(/^\S+/, 'pve1'));
-    ssh = await createSsh({ user: userInfo().username, port: sshd.port, key: sshd.keyFile, knownHosts: known(), addresses: { pve1: '127.0.0.1', pve2: '127.0.0.1' }, isLocal: (node) => node === 'here' });
+    ssh = createSsh({ user: userInfo().username, port: sshd.port, key: sshd.keyFile, knownHosts: known(), addresses: { pve1: '127.0.0.1', pve2: '127.0.0.1' }, isLocal: (node) => node === 'here' });
   });
   afterAll(async () => {
     await ssh.close();
@@ -73,7 +73,7 @@ describe.skipIf(SSHD === undefined)('over ssh', () => {
   test('what does not end in its time may have had an effect', () => expect(ssh.run('pve1', ['sleep', '2'], { timeoutMs: 300 })).rejects.toMatchObject({ name: 'ConnectionError', code: 'timeout', sent: true }));
   test('a host whose key is not known is not spoken to', () => expect(run(['true'], 'pve2')).rejects.toMatchObject({ sent: false }));
   test('a port where nobody listens', async () => {
-    const none = await createSsh({ port: 1, addresses: { pve1: '127.0.0.1' }, isLocal: () => false, knownHosts: known() });
+    const none = createSsh({ port: 1, addresses: { pve1: '127.0.0.1' }, isLocal: () => false, knownHosts: known() });
     await expect(none.run('pve1', ['true'], { timeoutMs: 5_000 })).rejects.toBeInstanceOf(ConnectionError);
     await none.close();
   });

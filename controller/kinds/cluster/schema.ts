@@ -67,6 +67,16 @@ export const CLUSTER_SCHEMA: JsonObject = {
         userFile: { type: 'string', minLength: 1, description: 'File with a user on its first line and the password on its second. Only needed for the few options that are for root@pam alone.' },
       },
     },
+    ssh: {
+      type: 'object', additionalProperties: false, description: 'How the nodes themselves are reached, which DRBD, LVM and the virtual IP need; on a node its own commands need none. Host keys are verified, by the name of the node.',
+      properties: {
+        user: { enum: ['root'], default: 'root', description: 'Who logs in: DRBD, LVM and the configuration of the nodes are root\'s.' },
+        port: { type: 'integer', minimum: 1, maximum: 65_535, default: 22, description: 'The port of sshd on all nodes.' },
+        key: { type: 'string', minLength: 1, description: 'File with the private key. Absent: the keys of the user that runs latido; on a node those of root, which all nodes accept.' },
+        knownHosts: { type: 'string', minLength: 1, description: 'File with the host keys of the nodes, by their names: a copy of `/etc/pve/priv/known_hosts`. Absent: those of the user and the machine.' },
+        addresses: { type: 'object', maxProperties: 64, additionalProperties: { type: 'string', minLength: 1, maxLength: 253, pattern: '^[A-Za-z0-9][A-Za-z0-9.:_-]*$' }, description: 'Addresses by node, where the one that the cluster tells is not the one to use.' },
+      },
+    },
     policy: POLICY,
     mark: {
       type: 'string', pattern: '^[a-z0-9_][a-z0-9_+.-]*$', maxLength: 60, default: DEFAULT_MARK,
