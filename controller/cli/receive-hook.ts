@@ -6,6 +6,7 @@ import type { SourceCommit } from '../model/doors.ts';
 import { ConnectionError, PveError } from '../model/doors.ts';
 import { Failure, failure } from '../model/finding.ts';
 import type { Finding } from '../model/finding.ts';
+import { isObject } from '../model/json.ts';
 import { compareText } from '../model/ref.ts';
 import { parseFiles } from '../manifests/parse.ts';
 import { countFindings } from '../manifests/render-findings.ts';
@@ -79,7 +80,7 @@ async function receive({ before, after = '' }: Update, settings: ServerSettings,
   if (folders.length === 0) return refuse(context, [{ code: 'SOURCE_UNREADABLE', severity: 'error', fact: `the commit has none of the folders ${settings.paths?.join(', ') ?? ''}`, fix: 'bring back the folder of a cluster' }], say);
   for (const gone of await foldersGone(repository, before, folders, settings)) say(`Note: the folder ${safe(gone)} is gone; nothing of its cluster is deleted because of that.`);
   const parts: Part[] = [];
-  for (const folder of folders) parts.push(await partOf(repository, after, folder, settings, context));
+  for (const folder of folders) parts.push(await partOf(repository, { before, after }, folder, settings, context));
   for (const part of parts) showPart(part, context, say);
   if (parts.some(({ isValid }) => !isValid)) {
     say('Refused: nothing was changed. Correct the commit and push again.');
@@ -99,7 +100,7 @@ async function foldersGone(repository: string, before: string | undefined, now: 
   return (await clusterFolders(repository, before, paths)).filter((folder) => folder !== '' && !now.includes(folder));
 }
 
-async function partOf(repository: string, id: string, folder: string, { branch }: ServerSettings, { world }: HookContext): Promise<Part> {
+async function partOf(repository: string, { before, after: id }: { readonly before?: string; readonly after: string }, folder: string, { branch }: ServerSettings, { world }: HookContext): Promise<Part> {
   const revision = `${branch}@${id.length === 64 ? 'sha256' : 'sha1'}:${id}`;
   const source: SourceCommit = { id, revision, files: (await readCommit(repository, id, folder)).files };
   const commit: Commit = { revision, parsed: parseFiles(source.files) };
@@ -107,7 +108,21 @@ async function partOf(repository: string, id: string, folder: string, { branch }
   const kinds = new Map<string, number>();
   for (const { ref } of desired?.objects ?? []) kinds.set(ref.kind, (kinds.get(ref.kind) ?? 0) + 1);
   const counts = [...kinds].sort(([a], [b]) => compareText(a, b)).map(([kind, count]) => `${count} ${kind}`).join(', ');
+  const emptied = desired?.objects.every(({ ref }) => ref.kind === 'Cluster') === true && before !== undefined && await hadObjects(repository, before, folder);
+  if (emptied) return { folder, source, commit, findings: [...findings, EMPTIED], isValid: false, counts: '' };
   return { folder, source, commit, findings, isValid: desired !== undefined, counts: `${counts}; checked against Proxmox VE ${version}` };
+}
+
+/** The daemon would not take it either (daemon/commits.ts): most likely it is a mistake, and the pusher is still there to hear of it. */
+const EMPTIED: Finding = { code: 'SOURCE_UNREADABLE', severity: 'error', fact: 'the commit contains nothing but its Cluster: that removes nothing, and the daemon would not take it', fix: 'leave at least one object in it; to give everything up, stop the daemon' };
+
+async function hadObjects(repository: string, before: string, folder: string): Promise<boolean> {
+  const { files } = await readCommit(repository, before, folder).catch((error: unknown) => {
+    // What was not there, or could not be read, had no objects that could be missed.
+    if (error instanceof Failure) return { files: [] };
+    throw error;
+  });
+  return parseFiles(files).documents.some(({ value }) => isObject(value) && typeof value['kind'] === 'string' && value['kind'] !== 'Cluster');
 }
 
 function showPart({ folder, findings, isValid, counts }: Part, { terminal }: HookContext, say: Say): void {

@@ -1,10 +1,9 @@
 // People push with the real git to the repository that `latido init --server` makes; the hook is a process of its own.
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { pathToFileURL } from 'node:url';
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { build } from 'esbuild';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { loadApiTables } from '../../controller/env/api-tables.ts';
 import { meaningOf, parseUpdates } from '../../controller/sources/received.ts';
 import { setUpServer } from '../../controller/sources/server-setup.ts';
@@ -15,10 +14,16 @@ import { CLUSTER, makePlace } from './repositories.ts';
 import type { Place } from './repositories.ts';
 
 const START = Date.UTC(2026, 0, 5, 8);
-const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-const program = (...words: readonly string[]) => [process.execPath, '--import', TSX, join(import.meta.dirname, 'hook-process.ts'), ...words];
+// One file, made once: each push starts the hook anew. Below the project, so that packages and schemas are found.
+const HOOK = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', `latido-hook-${process.pid}.mjs`);
+const program = (...words: readonly string[]) => [process.execPath, HOOK, ...words];
 // Nothing listens there, and the answer comes at once.
 const AWAY = CLUSTER.replace('spec: { endpoints: ["https://pve1:8006"]', 'spec: { endpoints: ["https://127.0.0.1:1"], credentials: { tokenFile: TOKEN }');
+
+beforeAll(async () => {
+  await build({ entryPoints: [join(import.meta.dirname, 'hook-process.ts')], outfile: HOOK, bundle: true, platform: 'node', format: 'esm', packages: 'external', logLevel: 'error' });
+});
+afterAll(() => rmSync(HOOK, { force: true }));
 
 let place: Place;
 beforeEach(() => {
@@ -157,6 +162,18 @@ describe('a push', () => {
     expect(push('main')).toMatchObject({ code: 1, remote: expect.stringMatching(/CLUSTER_MISSING: no document has kind: Cluster/) });
   });
 
+  test('that leaves nothing but the Cluster is refused, as the daemon would', async () => {
+    await server();
+    place.commit('work', { 'clusters/one/c.yaml': secret() });
+    expect(push('main').code).toBe(0);
+    const id = place.commit('work', { 'clusters/one/vms.yaml': vm(110) });
+    expect(push('main').code).toBe(0);
+    place.git('work', 'rm', '-q', 'clusters/one/vms.yaml');
+    place.commit('work', {});
+    expect(push('main')).toMatchObject({ code: 1, remote: expect.stringMatching(/SOURCE_UNREADABLE: the commit contains nothing but its Cluster[\s\S]*Refused: nothing was changed/) });
+    expect(headOf('refs/heads/main')).toBe(id);
+  });
+
   test('of the folders that the repository names, and of no other', async () => {
     await server();
     place.git('infra.git', 'config', 'latido.path', 'sites/a');
@@ -168,10 +185,9 @@ describe('a push', () => {
   });
 
   test('that is not signed is refused where signatures are asked for', async () => {
-    await server();
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', place.path('key')]);
     writeFileSync(place.path('allowed'), `ana@example.org ${readFileSync(place.path('key.pub'), 'utf8')}`);
-    place.git('infra.git', 'config', 'latido.allowedSigners', place.path('allowed'));
+    await setUpServer({ path: place.path('infra.git'), branch: 'main', program: program(), signers: { allowedSigners: place.path('allowed') } });
     place.commit('work', { 'clusters/one/c.yaml': secret() });
     expect(push('main')).toMatchObject({ code: 1, remote: expect.stringMatching(/SIGNATURE_INVALID: the commit [0-9a-f]{12} is not accepted: it is not\n {2}signed/) });
     place.git('work', '-c', 'gpg.format=ssh', '-c', `user.signingKey=${place.path('key')}`, 'commit', '-q', '--amend', '-S', '-m', 'signed');
