@@ -12,6 +12,7 @@ import type { ApplyResult } from '../../controller/model/progress.ts';
 import { createVault } from '../../controller/secrets/vault.ts';
 import { labCluster } from '../../controller/sim/lab.ts';
 import { parseLive } from '../../controller/sim/live-file.ts';
+import { warmSecrets } from '../harness/warm-secrets.ts';
 import { kindsFor, World } from '../harness/world.ts';
 
 export const EXAMPLES = new URL('../../examples', import.meta.url).pathname;
@@ -61,6 +62,7 @@ const REVISION = 'dir';
 const TOLD_MS = 30_000;
 
 export async function planOf(world: World, parsed: Parsed, approved?: string): Promise<Round> {
+  await warmSecrets(world.env.secrets, parsed);
   await world.sim.clock.advance(TOLD_MS);
   return world.run(planRound(world.env, { parsed, revision: REVISION }, kindsFor, approved));
 }
