@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { machinesAdded, moved } from '../../controller/cli/demo-commits.ts';
 import { parseFiles } from '../../controller/manifests/parse.ts';
 import { DEMO_CLUSTER } from '../../controller/sim/demo-cluster.ts';
 import { killedAt, named, unharmed } from '../harness/kills.ts';
@@ -12,12 +13,13 @@ const FOLDER = new URL('../../clusters/unq-lab/', import.meta.url).pathname;
 /** Real time, for machines that do much else. */
 const PATIENCE_MS = 600_000;
 
+const MANIFESTS = Object.fromEntries(readdirSync(FOLDER).filter((name) => name.endsWith('.yaml')).sort().map((name) => [name, readFileSync(join(FOLDER, name), 'utf8')]));
+/** What the tour has pushed when its daemon is killed: the cluster, the move, the machines. */
+const PUSHED = { ...MANIFESTS, ...moved(MANIFESTS), ...machinesAdded() };
+
 const demo: KillStory = {
   world: () => new World(DEMO_CLUSTER),
-  commit: {
-    parsed: parseFiles(readdirSync(FOLDER).filter((name) => name.endsWith('.yaml')).sort().map((name) => ({ path: name, text: readFileSync(join(FOLDER, name), 'utf8') }))),
-    revision: 'main@sha1:0000000',
-  },
+  commit: { parsed: parseFiles(Object.entries(PUSHED).map(([path, text]) => ({ path, text }))), revision: 'main@sha1:0000000' },
 };
 
 /** The container may be on either node, and where it goes depends on what is there already when it is made. */
@@ -27,8 +29,8 @@ function eitherNode(ending: Ending): unknown {
 
 test('killed around each effect of the demo, it ends in the same cluster', async () => {
   const { cluster, remembered, effects, points } = await unharmed(demo);
-  expect(Object.keys(cluster.guests)).toHaveLength(21);
+  expect(Object.keys(cluster.guests)).toHaveLength(27);
   expect(cluster.orphans).toEqual([]);
-  expect(effects.filter(({ via }) => via === 'api').length).toBeGreaterThanOrEqual(34);
+  expect(effects.filter(({ via }) => via === 'api').length).toBeGreaterThanOrEqual(46);
   for (const point of points) expect(eitherNode(await killedAt(demo, point)), named(point, effects)).toEqual(eitherNode({ cluster, remembered }));
 }, PATIENCE_MS);
