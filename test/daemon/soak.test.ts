@@ -126,21 +126,17 @@ test.each(Array.from({ length: SEEDS }, (_, i) => [i + 1]))('seed %i', async (se
   const { fleet } = soak;
   soak.push();
   soak.startAll();
-  let passed = 0;
-  const pass = async (seconds: number) => {
-    await fleet.pass(seconds);
-    passed = (fleet.sim.clock.now() - startedAt) / 1000;
-  };
   const startedAt = fleet.sim.clock.now();
+  const passedS = () => (fleet.sim.clock.now() - startedAt) / 1000;
   const stranger = JSON.stringify(fleet.world.guest(STRANGER).config);
-  while (passed < DAYS * DAY_S) {
+  while (passedS() < DAYS * DAY_S) {
     await soak.event();
     // Now and then the next thing happens while the last one is worked on.
-    await pass(soak.random() < 0.4 ? soak.pick(20) : 600 + soak.pick(3 * HOUR_S));
+    await fleet.pass(soak.random() < 0.4 ? soak.pick(20) : 600 + soak.pick(3 * HOUR_S));
     soak.startAll();
-    if (soak.heap.early === 0 && passed > 2 * DAY_S) soak.heap.early = heapAfterGc();
+    if (soak.heap.early === 0 && passedS() > 2 * DAY_S) soak.heap.early = heapAfterGc();
   }
-  await pass(2 * HOUR_S);
+  await fleet.pass(2 * HOUR_S);
   soak.heap.late = heapAfterGc();
 
   expect([...fleet.violations]).toEqual([]);

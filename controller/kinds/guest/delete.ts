@@ -39,8 +39,14 @@ export function deleteSteps(tables: ApiTables, type: GuestType, change: Change<G
   const hold: Hold | undefined = destroy && Number(live.config.protection ?? 0) === 1 ? { code: 'REFUSED', reason: 'it is protected: take `protection` off first', approvable: false } : undefined;
   return {
     steps: hold ? steps.map((step) => ({ ...step, hold })) : steps,
-    notes: destroy ? [] : ['its manifest never said `reclaim: delete`, so it is stopped and released, and its disks stay'],
+    notes: destroy ? purgeNotes(live.guest.vmid, context) : ['its manifest never said `reclaim: delete`, so it is stopped and released, and its disks stay'],
   };
+}
+
+/** Destroying purges: Proxmox takes the VMID out of every job that names it. */
+function purgeNotes(vmid: number, { facts }: KindContext): readonly string[] {
+  const jobs = [...facts.backupJobs].filter(([, job]) => String(job.vmid ?? '').split(',').includes(String(vmid))).map(([id]) => id).sort();
+  return jobs.length === 0 ? [] : [`Proxmox also takes it out of ${jobs.length === 1 ? 'the backup job' : 'the backup jobs'} ${jobs.join(', ')}`];
 }
 
 function named(volume: Volume): string {

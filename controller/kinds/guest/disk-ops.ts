@@ -148,5 +148,6 @@ function detachOps(tables: ApiTables, type: GuestType, slot: string, destroy: bo
   // A slot whose change waits for a restart holds one volume now and another then: Proxmox would destroy the first, and
   // the manifest meant the second. A container's volumes only become unused ones.
   const isOne = live.current[slot] !== undefined && parseLiveDisk(String(live.current[slot]), type).file === disk.file;
-  return [{ op: 'detach', slot, volume: disk.file, bytes: disk.bytes, destroy: destroy && type === 'qemu' && isOne && disk.storage !== undefined && !disk.cdrom, effect: effect === 'refused' ? 'restart' : effect }];
+  const inUse = running && !disk.cdrom && live.current[slot] !== undefined;
+  return [{ op: 'detach', slot, volume: disk.file, bytes: disk.bytes, destroy: destroy && type === 'qemu' && isOne && disk.storage !== undefined && !disk.cdrom, effect: effect === 'refused' ? 'restart' : effect, ...(inUse ? { inUse } : {}) }];
 }

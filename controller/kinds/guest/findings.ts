@@ -6,6 +6,7 @@ import type { Facts, GuestType } from '../../model/facts.ts';
 import { nodeFact } from '../../model/facts.ts';
 import type { Finding, FindingCode } from '../../model/finding.ts';
 import { isObject } from '../../model/json.ts';
+import { isSecretRef } from '../../model/secret.ts';
 import type { Json } from '../../model/json.ts';
 import type { KindContext } from '../../model/kind.ts';
 import { nearest } from '../../model/nearest.ts';
@@ -13,7 +14,7 @@ import type { ApiTables } from '../../pve/api-tables.ts';
 import { paramOf } from '../../pve/api-tables.ts';
 import { checkValue } from '../../pve/check.ts';
 import { optionFindings as invalidParts } from '../../pve/option-findings.ts';
-import { templateOf } from './create.ts';
+import { templateOf } from './clone.ts';
 import { hasFixedSize, isDiskSlot, ownerOf, parseDesiredDisk, printDisk } from './disks.ts';
 import { rootOnly } from './options.ts';
 import { nameOption, READONLY_OPTIONS } from './ops.ts';
@@ -59,10 +60,11 @@ function optionFindings(tables: ApiTables, type: GuestType, object: DesiredObjec
   if (source === undefined) return [found('OPTION_INVALID', path, `'${option}' means something only to a restore`, 'write spec.source.backup, or remove the line')];
   if (/^unused\d+$/.test(option)) return [found('OPTION_READONLY', path, `'${option}' is where Proxmox keeps detached volumes`, 'attach the volume: write its slot with `file:`')];
   if (isDiskSlot(type, option)) return diskFindings(tables, type, object, option, value);
+  if (isSecretRef(value)) return rootFindings(tables, type, option, value, found, path, object.spec.config);
   if (value === null) return [found('OPTION_INVALID', path, `${option} has no value`, 'write a value, or remove the line')];
   return [
     ...invalidOption(tables, type, option, value, path, found),
-    ...(option === 'password' || option === 'cipassword' ? [found('OPTION_INVALID', path, `${option} stands in clear in Git`, 'use ssh keys (ssh-public-keys, sshkeys) instead', 'warning')] : []),
+    ...(option === 'password' || option === 'cipassword' ? [found('OPTION_INVALID', path, `${option} stands in clear: everybody who reads the repository reads it`, 'write { secret: NAME }, or use ssh keys (ssh-public-keys, sshkeys)', 'warning')] : []),
     ...rootFindings(tables, type, option, value, found, path, object.spec.config),
   ];
 }

@@ -30,16 +30,23 @@ function indexOf(objects: readonly DesiredGuest[]): ReadonlyMap<string | number,
 }
 
 // By the guests and not by the facts, because a plan makes new facts for each guest that it adds.
-const ofCluster = new WeakMap<Facts['guests'], Types<ReadonlyMap<string, GuestFact>>>();
+const ofCluster = new WeakMap<Facts['guests'], Types<ReadonlyMap<string, readonly GuestFact[]>>>();
 
-/** The live template that is called so; of several the one with the lowest VMID, because Proxmox lists them in any order. */
-export function templateCalled(facts: Facts, type: GuestType, name: string): GuestFact | undefined {
+/** The live templates that are called so, by VMID: Proxmox allows several of one name. */
+export function templatesCalled(facts: Facts, type: GuestType, name: string): readonly GuestFact[] {
   const known = ofCluster.get(facts.guests) ?? {};
   ofCluster.set(facts.guests, known);
-  return (known[type] ??= templatesOf(facts, type)).get(name);
+  return (known[type] ??= templatesOf(facts, type)).get(name) ?? [];
 }
 
-function templatesOf(facts: Facts, type: GuestType): ReadonlyMap<string, GuestFact> {
-  const templates = [...facts.guests.values()].filter((guest) => guest.type === type && guest.template);
-  return new Map(templates.sort((a, b) => b.vmid - a.vmid).map((guest) => [guest.name, guest]));
+/** Of several the one with the lowest VMID, because Proxmox lists them in any order. */
+export function templateCalled(facts: Facts, type: GuestType, name: string): GuestFact | undefined {
+  return templatesCalled(facts, type, name)[0];
+}
+
+function templatesOf(facts: Facts, type: GuestType): ReadonlyMap<string, readonly GuestFact[]> {
+  const index = new Map<string, GuestFact[]>();
+  const templates = [...facts.guests.values()].filter((guest) => guest.type === type && guest.template).sort((a, b) => a.vmid - b.vmid);
+  for (const guest of templates) index.set(guest.name, [...(index.get(guest.name) ?? []), guest]);
+  return index;
 }

@@ -7,6 +7,8 @@ import type { GuestType } from '../../model/facts.ts';
 import type { Json } from '../../model/json.ts';
 import type { KindContext } from '../../model/kind.ts';
 import { insideWindow } from '../../safety/windows.ts';
+import { isSecretRef } from '../../model/secret.ts';
+import type { SecretRef } from '../../model/secret.ts';
 import type { ApiTables } from '../../pve/api-tables.ts';
 import { diskOps } from './disk-ops.ts';
 import { isDiskSlot } from './disks.ts';
@@ -14,15 +16,16 @@ import type { GuestLive } from './live.ts';
 import { changeEffect, CREATE_ONLY_OPTIONS, diffOption, requestValue, rootOnly } from './options.ts';
 import { desiredHaState, haOps } from './ha.ts';
 import { migrationOp } from './migration.ts';
+import { isSecretDue } from '../secret-fields.ts';
 import type { GuestSpec } from './spec.ts';
 
 export type Op =
-  | { readonly op: 'set'; readonly option: string; readonly request: string; readonly from: Json | undefined; readonly to: Json; readonly effect: Effect; readonly rootOnly?: string }
+  | { readonly op: 'set'; readonly option: string; readonly request: string | SecretRef; readonly from: Json | undefined; readonly to: Json; readonly effect: Effect; readonly rootOnly?: string }
   | { readonly op: 'unset'; readonly option: string; readonly from: Json; readonly effect: Effect }
   | { readonly op: 'attach'; readonly slot: string; readonly request: string; readonly to: Json; readonly effect: Effect; readonly storage?: string; readonly bytes?: number; readonly note?: string; readonly full?: boolean }
   | { readonly op: 'resize'; readonly slot: string; readonly from: number; readonly to: number }
   | { readonly op: 'move-disk'; readonly slot: string; readonly from: string; readonly to: string; readonly bytes: number | undefined }
-  | { readonly op: 'detach'; readonly slot: string; readonly volume: string; readonly bytes: number | undefined; readonly destroy: boolean; readonly effect: Effect }
+  | { readonly op: 'detach'; readonly slot: string; readonly volume: string; readonly bytes: number | undefined; readonly destroy: boolean; readonly effect: Effect; /** The guest runs and has it: taking it out may break what is on it. */ readonly inUse?: boolean }
   | { readonly op: 'refused'; readonly path: string; readonly from: Json | undefined; readonly to: Json | undefined; readonly reason: string }
   | { readonly op: 'pool'; readonly from: string | undefined; readonly to: string }
   | { readonly op: 'migrate'; readonly from: string; readonly to: string; readonly through: 'guest' | 'ha' }
@@ -31,7 +34,8 @@ export type Op =
   | { readonly op: 'ha-remove' }
   | { readonly op: 'ha-error'; readonly reason: string }
   | { readonly op: 'power'; readonly to: 'running' | 'stopped' }
-  | { readonly op: 'restart'; readonly options: readonly string[] }
+  /** `theirs`: what else waits for a restart, set by nobody of ours, and comes in force with it. */
+  | { readonly op: 'restart'; readonly options: readonly string[]; readonly theirs: readonly string[] }
   | { readonly op: 'waits'; readonly options: readonly string[]; readonly why?: string }
   /** Its options are written once it has moved: what waits for a restart names the volume, and would bring the old one back. */
   | { readonly op: 'after-move'; readonly slot: string }
@@ -68,7 +72,7 @@ function operations(tables: ApiTables, type: GuestType, subject: Subject<GuestSp
   const running = live.guest.status !== 'stopped';
   const written = desiredOptions(type, object);
   const ops: Op[] = unlessProtected(type, live, [
-    ...Object.keys(written).sort().filter((option) => !isDiskSlot(type, option) && !CREATE_ONLY_OPTIONS.has(option)).flatMap((option) => optionOps(tables, type, option, written[option] ?? null, live, running)),
+    ...Object.keys(written).sort().filter((option) => !isDiskSlot(type, option) && !CREATE_ONLY_OPTIONS.has(option)).flatMap((option) => (isSecretRef(written[option]) ? secretOps(tables, type, option, written[option], subject, live, running, context) : optionOps(tables, type, option, written[option] ?? null, live, running))),
     ...tagOps(object, live, context.mark),
     ...removedOps(tables, type, subject, written, live, running),
     ...diskOps(tables, type, subject, live, context),
@@ -107,6 +111,14 @@ function optionOps(tables: ApiTables, type: GuestType, option: string, wanted: J
   if (effect.effect === 'refused') return [{ op: 'refused', path: `config.${option}`, from, to: wanted, reason: effect.reason ?? 'Proxmox does not change it on an existing guest' }];
   const root = rootOnly(tables, type, option, wanted, live.config);
   return [{ op: 'set', option, request: requestValue(tables, type, option, wanted, from), from, to: wanted, effect: isAsItRuns(tables, type, option, wanted, live) ? 'live' : effect.effect, ...(root ? { rootOnly: root } : {}) }];
+}
+
+function secretOps(tables: ApiTables, type: GuestType, option: string, wanted: SecretRef, subject: Subject<GuestSpec>, live: GuestLive, running: boolean, { facts, mark }: KindContext): readonly Op[] {
+  const from = live.config[option];
+  const shown = { state: from === undefined ? 'absent' : 'set', owned: live.guest.tags.includes(mark) } as const;
+  if (!isSecretDue(wanted, `config.${option}`, subject, shown, facts)) return [];
+  const { effect } = changeEffect(tables, type, option, wanted, { ...live, config: {} }, running);
+  return [{ op: 'set', option, request: wanted, from, to: wanted, effect }];
 }
 
 /** Somebody changed what waits for a restart, and it is put back to what the guest runs with: then nothing waits any more. */
@@ -172,7 +184,8 @@ function restartOps(subject: Subject<GuestSpec>, live: GuestLive, ops: readonly 
   const options = [...new Set([...live.pending.filter((option) => owned.has(option) && !settled.has(option)), ...fresh])].sort();
   if (options.length === 0 || isStopping(subject, live)) return [];
   if (ops.some((op) => op.op === 'ha-create' || op.op === 'ha-remove' || (op.op === 'ha-update' && 'state' in op.params))) return [{ op: 'waits', options, why: 'which waits for the HA manager to have its new state' }];
-  return [mayRestart(context) && !isKeptFromRestart(live) ? { op: 'restart', options } : { op: 'waits', options }];
+  const theirs = live.pending.filter((option) => !options.includes(option) && !settled.has(option));
+  return [mayRestart(context) && !isKeptFromRestart(live) ? { op: 'restart', options, theirs } : { op: 'waits', options }];
 }
 
 /** The HA manager stops it, or is about to: it starts with its new values when it is started again. */

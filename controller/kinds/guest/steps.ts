@@ -4,6 +4,7 @@ import type { Change } from '../../model/change.ts';
 import { sidOf } from '../../model/facts.ts';
 import type { GuestFact, GuestType } from '../../model/facts.ts';
 import type { JsonObject } from '../../model/json.ts';
+import type { SecretRef } from '../../model/secret.ts';
 import type { KindContext, Steps, Usage } from '../../model/kind.ts';
 import type { Action, Condition, Cost, Hold, Risk, Step } from '../../model/step.ts';
 import { gib } from '../../safety/conditions.ts';
@@ -39,7 +40,8 @@ export function updateSteps(tables: ApiTables, type: GuestType, change: Change<G
   if (change.observed.state !== 'present') return { steps: [] };
   const { live, digest } = change.observed;
   const ops = guestOps(tables, type, change.subject, live, context);
-  const scope = scopeOf(tables, type, live.guest, change.verb === 'adopt' ? undefined : context.mark);
+  const known = change.verb === 'adopt' && !ops.some((op) => 'option' in op && op.option === 'smbios1') ? change.observed.identity : undefined;
+  const scope = scopeOf(tables, type, live.guest, change.verb === 'adopt' ? undefined : context.mark, known);
   const notes = ops.flatMap((op) => noteOf(op));
   const uses = movedTo(ops, live);
   return { steps: stepsOf(scope, ops, live, context, change.subject.desired?.spec, digest), notes, ...(uses ? { uses } : {}) };
@@ -52,10 +54,12 @@ function movedTo(ops: readonly Op[], live: GuestLive): Usage | undefined {
   return { guests: { node: move.to }, ...(live.guest.status === 'stopped' ? {} : { memory: { node: move.to, bytes: live.guest.memMax } }) };
 }
 
-export function scopeOf(tables: ApiTables, type: GuestType, guest: Pick<GuestFact, 'vmid'>, mark: string | undefined): Scope {
+export function scopeOf(tables: ApiTables, type: GuestType, guest: Pick<GuestFact, 'vmid'>, mark: string | undefined, identity?: string): Scope {
   const guards = (node: string): readonly Condition[] => [
     { is: 'quorate' }, { is: 'node-online', node }, { is: 'guest-idle', vmid: guest.vmid },
     { is: 'guest-is', vmid: guest.vmid, type, node, ...(mark === undefined ? {} : { mark }) },
+    // What is taken over has no mark yet: its uuid tells that it is still the same.
+    ...(identity === undefined ? [] : [{ is: 'guest-identity' as const, vmid: guest.vmid, identity }]),
   ];
   return { tables, type, vmid: guest.vmid, guards };
 }
@@ -92,7 +96,9 @@ function configSteps(scope: Scope, ops: readonly Op[], node: string, digest: str
   const root = now.filter((op) => op.op === 'set' && op.rootOnly);
   // A protected guest lets go of no disk: the protection goes in a write of its own, first.
   const unprotecting = plain.filter((op) => plain.some((other) => other.op === 'detach' || other.op === 'attach' || (other.op === 'set' && isDiskSlot(scope.type, other.option))) && takesProtectionOff(op));
-  return [unprotecting, plain.filter((op) => !unprotecting.includes(op)), root].flatMap((group) => (group.length === 0 ? [] : [configStep(scope, group, node, digest)]));
+  // What needs an approval stands apart, so that it does not take the rest with it.
+  const unplugging = plain.filter((op) => op.op === 'detach' && op.inUse);
+  return [unprotecting, plain.filter((op) => !unprotecting.includes(op) && !unplugging.includes(op)), root, unplugging].flatMap((group) => (group.length === 0 ? [] : [configStep(scope, group, node, digest)]));
 }
 
 /** Proxmox makes it only while the guest is stopped; it stays held until somebody stops the guest. */
@@ -101,7 +107,7 @@ function needsStop(op: Op): boolean {
 }
 
 function configStep(scope: Scope, group: readonly Op[], node: string, digest: string | undefined): Step {
-  const params: Record<string, string> = {};
+  const params: Record<string, string | SecretRef> = {};
   const gone: string[] = [];
   const names: string[] = [];
   for (const op of group) {
@@ -113,7 +119,7 @@ function configStep(scope: Scope, group: readonly Op[], node: string, digest: st
   if (gone.length > 0) params.delete = gone.sort().join(',');
   const full = group.find((op) => op.op === 'attach' && op.full);
   const root = group.find((op) => op.op === 'set' && op.rootOnly);
-  const hold: Hold | undefined = full?.op === 'attach' ? { code: 'STORAGE_FULL', reason: full.note ?? `${full.storage ?? 'the storage'} is full`, approvable: false } : undefined;
+  const hold: Hold | undefined = full?.op === 'attach' ? { code: 'STORAGE_FULL', reason: full.note ?? `${full.storage ?? 'the storage'} is full`, approvable: false } : unplugHold(group);
   const storages = group.flatMap((op) => (op.op === 'attach' && op.storage ? [`storage/${op.storage}`] : []));
   const path = `${guestPath(scope.type, node, scope.vmid)}/config`;
   return {
@@ -123,6 +129,12 @@ function configStep(scope: Scope, group: readonly Op[], node: string, digest: st
     ...(root?.op === 'set' && root.rootOnly ? { needsRoot: root.rootOnly } : {}),
     locks: [`guest/${scope.vmid}`, ...new Set(storages)], node, timeoutMs: CONFIG_TIMEOUT, ...(hold ? { hold } : {}),
   };
+}
+
+/** One line taken out of a manifest would take a disk from under a running guest. */
+function unplugHold(group: readonly Op[]): Hold | undefined {
+  const slots = group.flatMap((op) => (op.op === 'detach' && op.inUse ? [op.slot] : []));
+  return slots.length === 0 ? undefined : { code: 'PRUNE_POLICY', reason: `the guest runs and may be using ${slots.sort().join(', ')}: approve it, or stop the guest first`, approvable: true };
 }
 
 function diskStep(scope: Scope, op: Op, node: string, live: GuestLive, digest: string | undefined): readonly Step[] {
@@ -146,7 +158,7 @@ function diskStep(scope: Scope, op: Op, node: string, live: GuestLive, digest: s
     // Not `unlink`, which is the same without a digest: another volume may be in the slot by now.
     const action: Action = { via: 'pve', method: 'POST', path: `${base}/config`, params: { delete: op.slot, force: 1 }, node, ...withDigest(`${base}/config`) };
     const guards: readonly Condition[] = [...scope.guards(node), { is: 'slot-holds', vmid: scope.vmid, slot: op.slot, volume: op.volume }];
-    return [{ title: `destroy ${op.slot}: volume ${op.volume}${op.bytes === undefined ? '' : ` (${printSize(op.bytes)})`}`, action, guards, risk: 'data-loss', locks: [`guest/${scope.vmid}`], node, timeoutMs: CONFIG_TIMEOUT }];
+    return [{ title: `destroy ${op.slot}: volume ${op.volume}${op.bytes === undefined ? '' : ` (${printSize(op.bytes)})`}`, action, guards, risk: 'data-loss', locks: [`guest/${scope.vmid}`], node, timeoutMs: CONFIG_TIMEOUT, ...holding(unplugHold([op])) }];
   }
   return [];
 }
@@ -173,8 +185,9 @@ function moveSteps(scope: Scope, op: Op, live: GuestLive, context: KindContext):
   const timeoutMs = copyTimeout(mode.bytes + mode.memory);
   if (op.through === 'ha') {
     const sid = sidOf(scope.type, scope.vmid);
+    const unsettled = haUnsettled(live);
     return [
-      { title: `ask the HA manager to migrate it from ${op.from} to ${op.to}`, action: { via: 'pve', method: 'POST', path: `/cluster/ha/resources/${sid}/migrate`, params: { node: op.to } }, guards, risk: 'migration', cost, locks, node: op.to, timeoutMs: MINUTE },
+      { title: `ask the HA manager to migrate it from ${op.from} to ${op.to}`, action: { via: 'pve', method: 'POST', path: `/cluster/ha/resources/${sid}/migrate`, params: { node: op.to } }, guards: [...guards, { is: 'ha-state', sid, states: HA_AT_REST }], risk: 'migration', cost, locks, node: op.to, timeoutMs: MINUTE, ...holding(unsettled) },
       { title: `wait until it is on ${op.to}`, action: { via: 'wait', until: { is: 'guest-on', vmid: scope.vmid, nodes: [op.to] } }, guards: [], risk: 'none', locks, timeoutMs: timeoutMs + HA_TIMEOUT },
       { title: 'wait until it is idle', action: { via: 'wait', until: { is: 'guest-idle', vmid: scope.vmid } }, guards: [], risk: 'none', locks, timeoutMs: HA_TIMEOUT },
     ];
@@ -234,6 +247,18 @@ function waitForHa(sid: string, state: string, vmid: number): readonly Step[] {
   ];
 }
 
+/** What it works on already (a recovery, a fence, another move) it would refuse to move, or move twice. */
+const HA_AT_REST: readonly string[] = ['started', 'stopped', 'disabled'];
+
+function haUnsettled({ ha }: GuestLive): Hold | undefined {
+  const state = ha?.crmState ?? 'unknown';
+  return HA_AT_REST.includes(state) ? undefined : { code: 'BUSY', reason: `the HA manager has it in state ${state}: it is asked when that is over`, approvable: false };
+}
+
+function holding(hold: Hold | undefined): { readonly hold?: Hold } {
+  return hold ? { hold } : {};
+}
+
 function isManaged({ ha }: GuestLive): boolean {
   return ha !== undefined && ha.state !== 'ignored';
 }
@@ -242,9 +267,15 @@ function powerSteps(scope: Scope, op: Op, live: GuestLive, node: string, spec: G
   if (op.op === 'power') return op.to === 'running' ? [startStep(scope, node)] : [shutdownStep(scope, node, spec?.shutdownTimeout)];
   if (op.op !== 'restart') return [];
   const title = `restart it, for ${op.options.join(', ')}`;
-  if (isManaged(live)) return haRestart(scope, title, node, live);
   const timeout = spec?.shutdownTimeout ?? SHUTDOWN_TIMEOUT_S;
-  return [post(scope, node, '/status/reboot', { timeout }, title, 'restart', { timeoutMs: timeout * 1000 + 5 * MINUTE })];
+  const steps = isManaged(live) ? haRestart(scope, title, node, live) : [post(scope, node, '/status/reboot', { timeout }, title, 'restart', { timeoutMs: timeout * 1000 + 5 * MINUTE })];
+  const hold = theirsHold(op.theirs.filter((option) => isDiskSlot(scope.type, option)));
+  return hold ? steps.map((step) => ({ ...step, hold })) : steps;
+}
+
+/** Somebody else's change of a disk waits for a restart, and ours would bring it about. */
+function theirsHold(slots: readonly string[]): Hold | undefined {
+  return slots.length === 0 ? undefined : { code: 'RESTART_POLICY', reason: `a change of ${slots.join(', ')} that latido did not make waits for a restart, and this one would bring it about: approve it, or revert that change`, approvable: true };
 }
 
 /** An HA guest is stopped and started by the HA manager, or it would take the stop for a crash. */
@@ -289,6 +320,7 @@ function held(title: string, hold: Hold, scope: Scope, node: string): Step {
 
 function noteOf(op: Op): readonly string[] {
   if (op.op === 'waits') return [`${op.options.join(', ')}: in force after a restart, ${op.why ?? 'which policy.restart does not allow now'}`];
+  if (op.op === 'restart' && op.theirs.length > 0) return [`the restart also brings about what somebody else changed: ${op.theirs.join(', ')}`];
   if (op.op === 'after-move') return [`${op.slot}: its options wait for a restart and follow in the next plan, once it has moved`];
   if (op.op === 'detach' && !op.destroy && op.bytes !== undefined) return [`volume ${op.volume} (${printSize(op.bytes)}) is kept as an unused disk`];
   if (op.op === 'attach' && op.note && !op.full) return [op.note];
