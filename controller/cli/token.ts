@@ -11,12 +11,18 @@ const MEANS: Readonly<Record<Right, string>> = { metrics: 'read /metrics', view:
 export async function tokenCommand(name: string, { may, json }: TokenOptions, { terminal, world }: Context): Promise<ExitCode> {
   const token = world.daemon.newToken();
   const hash = tokenHash(token);
-  terminal.out(json ? `${jsonText({ format: 'latido.token/v1', name, may: [may], token, hash })}\n` : `${token}\n\n${explanation(name, hash, may)}`);
+  if (json) terminal.out(`${jsonText({ format: 'latido.token/v1', name, may: [may], token, hash })}\n`);
+  else {
+    // Apart, so that `latido token NAME > FILE` keeps the token and shows the rest.
+    terminal.out(`${token}\n`);
+    terminal.err(explanation(name, hash, may));
+  }
   return 0;
 }
 
 function explanation(name: string, hash: string, may: Right): string {
-  return `Keep the line above; it is not shown again. Who sends it (authorization: Bearer …) may ${MEANS[may]}.
+  return `
+Keep the token; it is not shown again. Who sends it (authorization: Bearer …) may ${MEANS[may]}.
 Add this to the daemon's configuration, and have it read again with: systemctl reload latido
 
 listen:

@@ -45,7 +45,7 @@ export interface Listener {
 }
 
 interface Call { readonly request: Request; readonly address: string; readonly caller: Caller | undefined }
-interface World { readonly outlook: Outlook; readonly metrics: Metrics; readonly access: Access; readonly login: (body: JsonObject) => Promise<Response>; readonly hook: (request: Request) => Promise<Response> }
+interface World { readonly present: readonly Endpoint[]; readonly outlook: Outlook; readonly metrics: Metrics; readonly access: Access; readonly login: (body: JsonObject) => Promise<Response>; readonly hook: (request: Request) => Promise<Response> }
 
 export interface Endpoint {
   readonly method: 'GET' | 'POST';
@@ -62,7 +62,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   { method: 'GET', path: '/healthz', about: '200 while the loop moves; 503 when it hangs', answer: (_, { outlook }) => { const ok = isAlive(outlook.view()); return json(ok ? 200 : 503, { ok }); } },
   { method: 'GET', path: '/readyz', about: '200 while rounds succeed, or as a stand-by in good health; says which', answer: (_, { outlook }) => { const state = readiness(outlook.view()); return json(state.ready ? 200 : 503, { ...state }); } },
   { method: 'GET', path: '/metrics', right: 'metrics', about: 'for Prometheus', answer: async (_, { outlook, metrics }) => text(200, await metrics.text(outlook.view()), metrics.contentType) },
-  { method: 'GET', path: '/api/v1/', about: 'this list', answer: () => json(200, { ok: true, endpoints: ENDPOINTS.map(({ method, path, right, about }) => ({ method, path, ...(right === undefined ? {} : { right }), about })) }) },
+  { method: 'GET', path: '/api/v1/', about: 'this list', answer: (_, { present }) => json(200, { ok: true, endpoints: present.map(({ method, path, right, about }) => ({ method, path, ...(right === undefined ? {} : { right }), about })) }) },
   { method: 'GET', path: '/api/v1/status', right: 'view', about: 'how the cluster and the commit stand', answer: asks('status') },
   { method: 'GET', path: '/api/v1/plan', right: 'view', about: 'the plan that was made last', answer: asks('plan') },
   { method: 'GET', path: '/api/v1/events', right: 'view', about: 'what was done, and why: ?after=N those behind event N, &wait=SECONDS (30 at most) for the next one', answer: async ({ request }, { outlook }) => asked(outlook, eventsRequest(new URL(request.url).searchParams)) },
@@ -95,13 +95,13 @@ function appOf(parts: ListenerParts, metrics: Metrics, outlook: Outlook): (reque
   const access = new Access(config.tokens, clock);
   const throttle = new Throttle(clock);
   const closed = () => refused(404, 'USAGE', 'it is not configured');
+  const present = ENDPOINTS.filter(({ needs }) => needs === undefined || config[needs] !== undefined);
   const world: World = {
-    outlook, metrics, access,
+    present, outlook, metrics, access,
     login: config.proxmoxLogin ? loginAnswers({ ...parts, config: config.proxmoxLogin, access }) : async () => closed(),
     hook: config.webhook ? hookAnswers({ ...parts, config: config.webhook, pushed: () => outlook.pushed(), count: (result) => metrics.hook(result) }) : async () => closed(),
   };
   const app = new Hono<{ Bindings: { readonly address: string } }>();
-  const present = ENDPOINTS.filter(({ needs }) => needs === undefined || config[needs] !== undefined);
   for (const endpoint of present) {
     app.on(endpoint.method, endpoint.path, async ({ req, env }) => counted(endpoint, await guarded(endpoint, req.raw, env.address)));
   }

@@ -83,6 +83,7 @@ describe('the API', () => {
   test('what is not configured is not there', async () => {
     const { proxmoxLogin: _login, webhook: _hook, ...plain } = CONFIG;
     await running(plain);
+    expect((await world.ask('GET', '/api/v1/')).text).not.toMatch(/login|logout|webhook/);
     for (const path of ['/api/v1/login', '/api/v1/logout', '/webhook']) expect((await world.ask('POST', path, { body: {}, token: TOKENS.approve })).status).toBe(404);
   });
 

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { View } from '../../controller/daemon/outlook.ts';
 import { isObject } from '../../controller/model/json.ts';
+import { ENDPOINTS } from '../../controller/serve/listener.ts';
 import { Metrics } from '../../controller/serve/metrics.ts';
 import { WEB } from '../daemon/daemon-world.ts';
 import { ServeWorld, TOKENS } from './serve-world.ts';
@@ -35,6 +36,13 @@ describe.each(Object.entries(used))('the %s', (_, names) => {
     expect(names.length).toBeGreaterThan(10);
     expect(names.filter((name) => !metrics.names().includes(name) && !NOT_OURS.has(name))).toEqual([]);
   });
+});
+
+test('every endpoint is in the table of the README', () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const table = readme.slice(readme.indexOf('| endpoint | right |'), readme.indexOf('Send a token as'));
+  const told = [...table.matchAll(/(?:GET |POST |`)(\/[a-z0-9/]+)/g)].map((match) => match[1] ?? '').sort();
+  expect(told).toEqual(ENDPOINTS.map(({ path }) => path).sort());
 });
 
 test('every metric is in the table of its README, and nothing else is', () => {
