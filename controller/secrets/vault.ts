@@ -24,8 +24,8 @@ interface Source { readonly values: Values; readonly findings: readonly Finding[
 class Vault implements SecretDoor {
   #hidden: readonly string[] = [];
   readonly #known = new Set<string>();
-  /** By value: the version that it was found to have. Hashing is slow on purpose, and rounds are many. */
-  readonly #versions = new Map<string, string>();
+  /** By value: the version that it has, and those that it has not. Hashing is slow on purpose, and rounds are many. */
+  readonly #compared = new Map<string, { readonly same: string | undefined; readonly others: Set<string> }>();
   /** By text: what was opened in the last round. */
   #opened = new Map<string, Source>();
 
@@ -88,15 +88,18 @@ class Vault implements SecretDoor {
   }
 
   async #versionOf(value: string, remembered: readonly string[]): Promise<string> {
-    const cached = this.#versions.get(value);
-    if (cached !== undefined && (remembered.length === 0 || remembered.includes(cached))) return cached;
+    const { same, others } = this.#compared.get(value) ?? { same: undefined, others: new Set<string>() };
+    if (same !== undefined && (remembered.length === 0 || remembered.includes(same))) return same;
     for (const version of remembered) {
-      if (!(await isVersionOf(version, value))) continue;
-      this.#versions.set(value, version);
-      return version;
+      if (others.has(version)) continue;
+      if (await isVersionOf(version, value)) {
+        this.#compared.set(value, { same: version, others });
+        return version;
+      }
+      others.add(version);
     }
-    const version = cached ?? await newVersion(value, this.options.random);
-    this.#versions.set(value, version);
+    const version = same ?? await newVersion(value, this.options.random);
+    this.#compared.set(value, { same: version, others });
     return version;
   }
 
