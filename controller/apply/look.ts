@@ -52,7 +52,7 @@ export function createLooker(env: Env, version: string): Looker {
 /** Which nodes only tell over ssh whether it holds. */
 function nodesOf(condition: Condition): readonly string[] {
   switch (condition.is) {
-    case 'drbd-in-sync': case 'drbd-connected': case 'drbd-not-split': case 'address-held': return condition.nodes;
+    case 'drbd-in-sync': case 'drbd-connected': case 'drbd-not-split': case 'drbd-new': case 'address-held': return condition.nodes;
     case 'drbd-role': case 'drbd-uptodate': case 'volume-absent': case 'volume-is': case 'group-unused': return [condition.node];
     case 'drbd-generations': return Object.keys(condition.generations);
     default: return [];

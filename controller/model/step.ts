@@ -29,6 +29,8 @@ export type Condition =
   | { readonly is: 'drbd-in-sync'; readonly resource: string; readonly nodes: readonly string[] }
   /** Connected to each other, whatever their disks are. */
   | { readonly is: 'drbd-connected'; readonly resource: string; readonly nodes: readonly string[] }
+  /** None of these nodes has ever held data of the resource. For declaring the copies equal, and for the first source. */
+  | { readonly is: 'drbd-new'; readonly resource: string; readonly nodes: readonly string[] }
   | { readonly is: 'drbd-role'; readonly resource: string; readonly node: string; readonly role: DrbdRole }
   /** This very node's data is UpToDate. */
   | { readonly is: 'drbd-uptodate'; readonly resource: string; readonly node: string }

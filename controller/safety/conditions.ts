@@ -3,7 +3,7 @@
 import type { Facts, GuestFact, TaskFact } from '../model/facts.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Condition } from '../model/step.ts';
-import { addressElsewhere, groupUsed, notConnected, notInSync, notUpToDate, otherGenerations, otherLogicalVolume, otherRole, split, volumeThere } from './drbd.ts';
+import { addressElsewhere, groupUsed, notConnected, notInSync, notNew, notUpToDate, otherGenerations, otherLogicalVolume, otherRole, split, volumeThere } from './drbd.ts';
 
 /** Fresh knowledge about one moment; guests that were asked singly replace what the bulk call said. */
 export type Now = Pick<Facts, 'quorate' | 'nodes' | 'guests' | 'storages' | 'haResources' | 'haLeaving' | 'tasks' | 'unread' | 'storageNodes'> & {
@@ -33,6 +33,7 @@ export function unmet(condition: Condition, now: Now): string | undefined {
     case 'maintenance': return wrongMaintenance(condition.node, condition.active, now);
     case 'drbd-in-sync': return notInSync(condition, now);
     case 'drbd-connected': return notConnected(condition, now);
+    case 'drbd-new': return notNew(condition, now);
     case 'drbd-role': return otherRole(condition, now);
     case 'drbd-uptodate': return notUpToDate(condition, now);
     case 'drbd-not-split': return split(condition, now);

@@ -3,7 +3,7 @@
 import type { Facts } from '../model/facts.ts';
 import type { NodeStorageFact, ReplicaFact } from '../model/node-facts.ts';
 import type { Condition } from '../model/step.ts';
-import { generationsText, generationTowards, lineage, splitsOf } from './generations.ts';
+import { generationsText, generationTowards, isNewGeneration, lineage, splitsOf } from './generations.ts';
 
 type Known = Pick<Facts, 'storageNodes'>;
 type Of<Is extends Condition['is']> = Extract<Condition, { is: Is }>;
@@ -58,6 +58,16 @@ export function notInSync(condition: Pick<Of<'drbd-in-sync'>, 'resource' | 'node
 function progress({ peers }: ReplicaFact): string {
   const [peer] = peers.filter(({ donePercent }) => donePercent !== undefined);
   return peer?.donePercent === undefined ? '' : `, ${Math.floor(peer.donePercent)} % done`;
+}
+
+export function notNew({ resource, nodes }: Of<'drbd-new'>, known: Known): string | undefined {
+  const found = replicas(resource, nodes, known);
+  if (typeof found === 'string') return found;
+  for (const [node, replica] of found) {
+    if (replica.generations.length === 0) return `${resource} on ${node} has no metadata that could be read`;
+    if (replica.generations.some((one) => !isNewGeneration(one))) return `${resource} on ${node} holds data already`;
+  }
+  return undefined;
 }
 
 export function otherRole({ resource, node, role }: Of<'drbd-role'>, known: Known): string | undefined {

@@ -21,8 +21,8 @@ export type Lineage =
 
 /** The lowest bit of an identifier only says Primary, so it is expected to be cleared (`Generation`). */
 export function lineage(first: Generation, second: Generation): Lineage {
-  const isNew = (one: Generation) => one.current === JUST_CREATED || one.current === NONE;
-  if (isNew(first) || isNew(second)) return isNew(first) && isNew(second) ? 'new' : isNew(first) ? 'second-newer' : 'first-newer';
+  const [isFirstNew, isSecondNew] = [isNewGeneration(first), isNewGeneration(second)];
+  if (isFirstNew || isSecondNew) return isFirstNew && isSecondNew ? 'new' : isFirstNew ? 'second-newer' : 'first-newer';
   if (first.current === second.current) return 'same';
   if (first.bitmap !== NONE && first.bitmap === second.current) return 'first-newer';
   if (second.bitmap !== NONE && second.bitmap === first.current) return 'second-newer';
@@ -32,6 +32,11 @@ export function lineage(first: Generation, second: Generation): Lineage {
   if (remembers(second, first.current)) return 'second-newer';
   const ancestors = (one: Generation) => [one.bitmap, ...one.history].filter((id) => id !== NONE);
   return ancestors(first).some((id) => ancestors(second).includes(id)) ? 'split' : 'unrelated';
+}
+
+/** Metadata that no data was ever written under. */
+export function isNewGeneration({ current }: Generation): boolean {
+  return current === JUST_CREATED || current === NONE;
 }
 
 export interface Split {
