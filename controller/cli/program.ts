@@ -3,7 +3,6 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { Right } from '../config/schema.ts';
 import type { Context, ExitCode } from './context.ts';
-import { importCommand } from './daemon-commands.ts';
 import type { ExplainOptions } from './explain.ts';
 import type { LabCommandOptions } from './lab.ts';
 import type { ManualOptions } from './manual.ts';
@@ -103,7 +102,7 @@ export function createProgram(context: Context, commands: Commands, done: (code:
   asked(program.command('resume').argument('<REF>', 'all, VirtualMachine, or VirtualMachine/web')).description('take it up again; also what is frozen or stalled').action(run(commands.resume));
   asked(program.command('reconcile')).description('look now, and try again what failed').action(run(commands.reconcile));
   asked(program.command('approve').argument('<FINGERPRINT>', 'as status and plan --from-daemon show it')).description('let the daemon do what this plan holds for an approval').action(run(commands.approve));
-  program.command('import').argument('[DIR]').description('write manifests from a live cluster').addOption(json()).allowUnknownOption().allowExcessArguments().action(() => importCommand());
+  program.command('import').argument('[DIR]').description('write manifests from a live cluster').addOption(json()).allowUnknownOption().allowExcessArguments().action(async () => (await import('./daemon-commands.ts')).importCommand());
 
   program.commandsGroup('For shells:');
   program.command('completion').addArgument(new Argument('<SHELL>', 'whose script is printed').choices(['bash', 'zsh', 'fish'])).description('print the script that completes commands in a shell').action(async (shell: string) => done(await commands.completion(shell, program, context)));
