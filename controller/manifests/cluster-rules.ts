@@ -1,7 +1,8 @@
 // In: a Desired whose every object fits its schema. Out: what contradicts itself across the whole cluster.
 // Must never ask the live cluster: `latido validate` works without one.
+import { Cron } from 'croner';
 import { DRIFT_ANNOTATION, DRIFT_POLICIES, policyOf } from '../model/desired.ts';
-import type { Desired, DesiredObject, Policy } from '../model/desired.ts';
+import type { Desired, DesiredObject, Policy, Window } from '../model/desired.ts';
 import type { Finding } from '../model/finding.ts';
 import { isObject } from '../model/json.ts';
 import { GUEST_KINDS } from './duplicates.ts';
@@ -13,16 +14,36 @@ export function clusterFindings(desired: Desired): readonly Finding[] {
 
 function windowFindings({ cluster }: Desired, policy: Policy): readonly Finding[] {
   const about = reporter(cluster);
-  const { windows, restart } = policy;
+  const { windows, restart, apply } = policy;
   return [
     ...(restart === 'window' && windows.length === 0 ? [about('/spec/policy/restart', 'restart is "window", and there are no windows', 'add policy.windows, or write restart: never or now')] : []),
-    ...(restart !== 'window' && windows.length > 0 ? [{ ...about('/spec/policy/windows', `windows have no effect while restart is "${restart}"`, 'write restart: window'), severity: 'warning' as const }] : []),
+    ...(apply === 'window' && windows.length === 0 ? [about('/spec/policy/apply', 'apply is "window", and there are no windows', 'add policy.windows, or write apply: always')] : []),
+    ...(restart !== 'window' && apply !== 'window' && windows.length > 0 ? [{ ...about('/spec/policy/windows', `windows have no effect while restart is "${restart}"`, 'write restart: window'), severity: 'warning' as const }] : []),
     ...windows.flatMap((window, i) => [
-      ...(/^([01]\d|2[0-3]):[0-5]\d$/.test(window.start) ? [] : [about(`/spec/policy/windows/${i}/start`, `"${window.start}" is not a time of day`, 'write hours and minutes: "02:00"')]),
+      ...openingFindings(window, `/spec/policy/windows/${i}`, about),
       ...(window.hours > 0 && window.hours <= HOURS_OF_A_WEEK ? [] : [about(`/spec/policy/windows/${i}/hours`, `a window of ${window.hours} hours is not possible`, `write more than 0 and at most ${HOURS_OF_A_WEEK}`)]),
       ...(window.timezone === undefined || isTimeZone(window.timezone) ? [] : [about(`/spec/policy/windows/${i}/timezone`, `"${window.timezone}" is not a time zone`, 'write a name of the IANA list, such as Europe/Madrid or UTC')]),
     ]),
   ];
+}
+
+/** Either a time of day, or a schedule of cron; not both, and not neither. */
+function openingFindings({ start, schedule, days }: Window, at: string, about: ReturnType<typeof reporter>): readonly Finding[] {
+  if (schedule === undefined) {
+    if (start === undefined) return [about(at, 'the window never opens', 'write start: "02:00", or schedule: "0 2 * * 6"')];
+    return /^([01]\d|2[0-3]):[0-5]\d$/.test(start) ? [] : [about(`${at}/start`, `"${start}" is not a time of day`, 'write hours and minutes: "02:00"')];
+  }
+  if (start !== undefined || days !== undefined) return [about(`${at}/schedule`, `schedule says when the window opens, and so ${start === undefined ? 'do days' : 'does start'}`, 'leave one of them out')];
+  return isCron(schedule) ? [] : [about(`${at}/schedule`, `"${schedule}" is not a schedule of cron`, 'write minute, hour, day, month and weekday: "0 2 * * 6" is each Saturday at 02:00')];
+}
+
+function isCron(schedule: string): boolean {
+  if (schedule.trim().split(/\s+/).length !== 5) return false;
+  try {
+    return new Cron(schedule, { paused: true }).getPattern() !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 const HOURS_OF_A_WEEK = 168;

@@ -38,7 +38,7 @@ function indexByKind(desired: Desired): ReadonlyMap<string, readonly DesiredObje
   return index;
 }
 
-export interface Window { readonly days?: readonly ('mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun')[]; readonly start: string; readonly hours: number; readonly timezone?: string }
+export interface Window { readonly days?: readonly ('mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun')[]; readonly start?: string; /** Cron, instead of days and start. */ readonly schedule?: string; readonly hours: number; readonly timezone?: string }
 
 export type DriftPolicy = 'enforce' | 'report' | 'ignore';
 export const DRIFT_POLICIES: readonly DriftPolicy[] = ['enforce', 'report', 'ignore'];
@@ -47,6 +47,8 @@ export const DRIFT_ANNOTATION = 'latido/drift';
 export interface Policy {
   /** What may happen to guests that need a restart for a change: nothing, only within a window, at once. */
   readonly restart: 'never' | 'window' | 'now';
+  /** When anything at all is done: whenever it is due, or within a window. */
+  readonly apply: 'always' | 'window';
   readonly windows: readonly Window[];
   /** What left Git: kept, removed after an approval, removed. */
   readonly prune: 'never' | 'confirm' | 'auto';
@@ -74,7 +76,7 @@ export interface ClusterSpec {
 
 export const DEFAULT_MARK = 'latido';
 export const DEFAULT_POLICY: Policy = {
-  restart: 'never', windows: [], prune: 'confirm', drift: 'enforce', adopt: 'matching',
+  restart: 'never', apply: 'always', windows: [], prune: 'confirm', drift: 'enforce', adopt: 'matching',
   limits: { deletions: 2, restarts: 5, migrations: 10 }, vmids: { from: 100, to: 999_999_999 },
 };
 

@@ -106,6 +106,7 @@ export const HOLD_CODES = {
   NODE_OFFLINE: 'the node that it needs is offline',
   NOT_OWNED: 'latido did not make it, or its VMID was reused',
   REFUSED: 'Proxmox cannot make this change, or it would lose data',
+  WINDOW: 'policy.apply is window, and no window of the policy is open',
   RESTART_POLICY: 'it needs a restart, and policy.restart does not allow one now',
   PRUNE_POLICY: 'no manifest names it any more, and policy.prune asks for an approval or forbids it',
   ADOPT_POLICY: 'it exists already, and policy.adopt asks for an approval or forbids taking it over',

@@ -5,7 +5,7 @@ import type { Policy } from '../model/desired.ts';
 import type { Facts } from '../model/facts.ts';
 import { refText } from '../model/ref.ts';
 import type { Hold, Step } from '../model/step.ts';
-import { insideWindow } from '../safety/windows.ts';
+import { insideWindow, nextOpening } from '../safety/windows.ts';
 import { notObservable, notOurs, notQuorate, pruneHold, reused, unrecognised } from '../safety/holds.ts';
 
 /** What this plan has spent so far of the policy's limits. */
@@ -15,7 +15,18 @@ export function objectHold(change: Change, facts: Facts, policy: Policy, spent: 
   const blind = notObservable(change.observed);
   if (blind) return blind;
   if (change.verb === 'none') return undefined;
-  return notQuorate(facts) ?? reused(change) ?? unrecognised(change) ?? notOurs(change, policy) ?? pruneHold(change, policy, commit) ?? deletionLimit(change, policy, spent, commit.deletions);
+  return notQuorate(facts) ?? reused(change) ?? unrecognised(change) ?? notOurs(change, policy) ?? pruneHold(change, policy, commit) ?? deletionLimit(change, policy, spent, commit.deletions) ?? outsideWindows(facts, policy);
+}
+
+/** Nothing at all is done outside of the windows, when the policy says so. */
+function outsideWindows({ observedAt }: Facts, { apply, windows }: Policy): Hold | undefined {
+  if (apply !== 'window' || insideWindow(windows, observedAt)) return undefined;
+  return { code: 'WINDOW', reason: `no window of the policy is open${opensAt(windows, observedAt)}`, approvable: true };
+}
+
+function opensAt(windows: Policy['windows'], now: number): string {
+  const next = nextOpening(windows, now);
+  return next === undefined ? '' : `; the next one opens at ${new Date(next).toISOString()}`;
 }
 
 /** More than the limit leave Git at once: then none is deleted. A few each round would empty the cluster as surely, only slower. */
@@ -62,7 +73,7 @@ function lossHold(step: Step, change: Change, policy: Policy, spent: Spent): Hol
 function restartHold(step: Step, facts: Facts, policy: Policy, spent: Spent): Hold | undefined {
   if (step.risk !== 'restart') return undefined;
   if (policy.restart === 'never') return { code: 'RESTART_POLICY', reason: 'it needs a restart, and policy.restart is never', approvable: true };
-  if (policy.restart === 'window' && !insideWindow(policy.windows, facts.observedAt)) return { code: 'RESTART_POLICY', reason: 'it needs a restart, and no window of the policy is open', approvable: true };
+  if (policy.restart === 'window' && !insideWindow(policy.windows, facts.observedAt)) return { code: 'RESTART_POLICY', reason: `it needs a restart, and no window of the policy is open${opensAt(policy.windows, facts.observedAt)}`, approvable: true };
   spent.restarts += 1;
   return spent.restarts > policy.limits.restarts ? limit('restarts', policy.limits.restarts) : undefined;
 }

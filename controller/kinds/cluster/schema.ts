@@ -13,13 +13,15 @@ const POLICY: JsonObject = {
   type: 'object', additionalProperties: false, description: 'What latido may do without asking. What it may not is shown in the plan and held.',
   properties: {
     restart: { enum: ['never', 'window', 'now'], default: DEFAULT_POLICY.restart, description: 'What happens to a guest that needs a restart for a change: nothing until somebody restarts it, a restart within one of the windows, or a restart at once.' },
+    apply: { enum: ['always', 'window'], default: DEFAULT_POLICY.apply, description: 'When anything at all is done: whenever a plan asks for it, or only within one of the windows. Outside of them the plan is shown, and held.' },
     windows: {
-      type: 'array', maxItems: 50, default: [], description: 'When guests may be restarted, for `restart: window`.',
+      type: 'array', maxItems: 50, default: [], description: 'Maintenance windows, for `restart: window` and `apply: window`. Each has either `start`, with or without `days`, or `schedule`.',
       items: {
-        type: 'object', additionalProperties: false, required: ['start', 'hours'],
+        type: 'object', additionalProperties: false, required: ['hours'],
         properties: {
           days: { type: 'array', minItems: 1, maxItems: 7, uniqueItems: true, items: { enum: ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] }, description: 'Days on which it opens. Absent: every day.' },
           start: { type: 'string', description: 'When it opens, as hours and minutes: `"02:00"`.' },
+          schedule: { type: 'string', maxLength: 200, description: 'When it opens, as cron writes it (minute, hour, day, month, weekday): `"0 2 * * 6"`, or `"0 2 * * 6#1"` for the first Saturday of a month.' },
           hours: { type: 'number', description: 'How long it stays open, over midnight if need be. At most 168, a week.' },
           timezone: { type: 'string', default: 'UTC', description: 'Whose clock, as a name of the IANA list: `Europe/Madrid`.' },
         },
