@@ -5,6 +5,7 @@ import { driftPolicyOf, policyOf } from '../model/desired.ts';
 import type { Desired, DesiredObject } from '../model/desired.ts';
 import type { Json } from '../model/json.ts';
 import { refText } from '../model/ref.ts';
+import { isSecretRef } from '../model/secret.ts';
 import type { Ref } from '../model/ref.ts';
 import type { Hold } from '../model/step.ts';
 import { canonicalJson } from '../plan/fingerprint.ts';
@@ -64,7 +65,8 @@ function driftHold(change: Change, desired: Desired, record: ObjectRecord, { bli
 }
 
 /** It was once as this very manifest asks, and is no longer. */
-export function isDrift(change: { readonly verb: Change['verb']; readonly subject: { readonly desired?: DesiredObject } }, record: ObjectRecord): boolean {
+export function isDrift(change: { readonly verb: Change['verb']; readonly subject: { readonly desired?: DesiredObject }; readonly fields: Change['fields'] }, record: ObjectRecord): boolean {
+  if (isRotation(change.fields)) return false;
   return change.verb !== 'none' && change.verb !== 'delete' && change.subject.desired !== undefined && record.synced === specDigest(change.subject.desired);
 }
 
@@ -75,4 +77,9 @@ export function specDigest(object: DesiredObject | undefined): string {
   const known = digests.get(object) ?? createHash('sha256').update(canonicalJson(object.spec as Json)).digest('hex').slice(0, 16);
   digests.set(object, known);
   return known;
+}
+
+/** The manifest names the same secrets, and one of them has another value: that was we, not somebody in the cluster. */
+function isRotation(fields: Change['fields']): boolean {
+  return fields.length > 0 && fields.every(({ from, to }) => from !== undefined && isSecretRef(to));
 }

@@ -76,7 +76,7 @@ function whatOf(change: PlannedChange): string {
 
 function drifted(change: PlannedChange, objects: ReturnType<typeof objectsByRef>, record: ObjectRecord): boolean {
   const object = objects.get(refText(change.ref));
-  return object !== undefined && isDrift({ verb: change.verb, subject: { desired: object } }, record);
+  return object !== undefined && isDrift({ verb: change.verb, subject: { desired: object }, fields: change.fields }, record);
 }
 
 export interface ApplyEnd { readonly plan: Plan; readonly desired: Desired; readonly result: ApplyResult; readonly commit: string; readonly now: number; readonly options: DaemonOptions; readonly random: () => number }

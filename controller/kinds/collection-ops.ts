@@ -74,11 +74,13 @@ function setOps<Spec>(rules: OptionRules<Spec>, { option, path, value }: Wanted,
 function secretOps<Spec>(rules: OptionRules<Spec>, { option, path, value }: Wanted, subject: Subject, live: JsonObject, { facts }: KindContext): readonly Op[] {
   const state = Object.keys(live).length === 0 ? 'absent' : 'untold';
   if (!isSecretDue(value, path, subject, { state, owned: true }, facts)) return [];
-  if (isSecretRef(value)) return [{ op: 'set', option, path, request: value, from: undefined, to: value }];
+  if (isSecretRef(value)) return [{ op: 'set', option, path, request: value, from: state === 'absent' ? undefined : UNTOLD, to: value }];
   return [{ op: 'set', option, path, request: requestOf(rules.param(option) ?? {}, value), from: undefined, to: SECRET }];
 }
 
 const SECRET = '<secret>';
+/** As Proxmox spells a password that it does not tell. */
+const UNTOLD = '**********';
 
 function isAsWanted<Spec>(rules: OptionRules<Spec>, option: string, param: Param, wanted: Json, live: Json | undefined): boolean {
   const canonical = rules.canonical?.[option];
