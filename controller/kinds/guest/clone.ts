@@ -19,7 +19,8 @@ import { requestValue, shownText } from './options.ts';
 import { desiredOptions, guestOps, nameOption } from './ops.ts';
 import { chooseStorage, isThick } from './placement.ts';
 import type { GuestSpec } from './spec.ts';
-import { copyCost, copyTimeout, scopeOf, stepsOf } from './steps.ts';
+import { copyCost, copyTimeout, scopeOf } from './scope.ts';
+import { stepsOf } from './steps.ts';
 
 interface Template { readonly vmid: number; readonly guest: GuestFact | undefined; readonly desired: DesiredObject<GuestSpec> | undefined }
 

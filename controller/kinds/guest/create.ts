@@ -21,7 +21,8 @@ import { desiredOptions, guestOps, nameOption, splitTags } from './ops.ts';
 import type { Op } from './ops.ts';
 import { isThick } from './placement.ts';
 import type { GuestSpec } from './spec.ts';
-import { scopeOf, stepsOf } from './steps.ts';
+import { scopeOf } from './scope.ts';
+import { stepsOf } from './steps.ts';
 
 export function createSteps(tables: ApiTables, type: GuestType, change: Change<GuestSpec, GuestLive>, context: KindContext): Steps {
   const object = change.subject.desired;

@@ -12,8 +12,10 @@ import { volumes } from './migration.ts';
 import type { Volume } from './migration.ts';
 import { splitTags } from './ops.ts';
 import type { GuestSpec } from './spec.ts';
-import { haRemoveSteps, scopeOf, shutdownStep } from './steps.ts';
-import type { Scope } from './steps.ts';
+import { haRemoveSteps } from './ha-steps.ts';
+import { scopeOf } from './scope.ts';
+import type { Scope } from './scope.ts';
+import { shutdownStep } from './steps.ts';
 
 /** Remembered of a manifest that wanted its volumes destroyed with it. */
 export const RECLAIM_DELETE = 'reclaim=delete';
