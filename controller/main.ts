@@ -120,11 +120,20 @@ function daemonDoors(): DaemonDoors {
       check: async (place) => (await import('./env/https-listener.ts')).httpsDoor().check(place),
       listen: async (place, answer) => (await import('./env/https-listener.ts')).httpsDoor().listen(place, answer),
     },
-    newToken, usage: processUsage,
+    newToken, usage: processUsage, outbound,
     readSecret: async (place, what) => (await import('./env/secret-place.ts')).readSecret(place, what, process.env),
     warn: (text) => terminal.err(`${text}\n`),
     random: Math.random,
   };
+}
+
+/** An answer is short: a status, an id, one page of comments. */
+const OUTBOUND_BYTES_MAX = 8 * 2 ** 20;
+
+async function outbound(caFile?: string) {
+  const [{ createUndiciTransport }, { createMailer }] = await Promise.all([import('./env/undici-transport.ts'), import('./env/smtp.ts')]);
+  const trust = caFile === undefined ? {} : { ca: await readText(caFile) };
+  return { transport: createUndiciTransport({ ...trust, answerBytesMax: OUTBOUND_BYTES_MAX }), mailer: createMailer(trust) };
 }
 
 /** On a node the lock that all nodes of the cluster see and the files of /etc/pve, elsewhere this machine's lock. Only root may use /etc/pve. */

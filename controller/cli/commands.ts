@@ -9,6 +9,7 @@ export const COMMANDS: Commands = {
   rehearse: async (...given) => (await import('./rehearse.ts')).rehearseCommand(...given),
   demo: async (...given) => (await import('./demo.ts')).demoCommand(...given),
   plan: async (...given) => (await import('./plan.ts')).planCommand(...given),
+  comment: async (...given) => (await import('./comment.ts')).commentCommand(...given),
   token: async (...given) => (await import('./token.ts')).tokenCommand(...given),
   run: async (...given) => (await import('./daemon-run.ts')).runCommand(...given),
   status: async (...given) => (await import('./daemon-status.ts')).statusCommand(...given),

@@ -2,7 +2,7 @@
 import type { SecretsConfig } from '../config/schema.ts';
 import type { DesiredObject, ClusterSpec } from '../model/desired.ts';
 import type { SecretPlace } from '../config/schema.ts';
-import type { Clock, ControlDoor, Env, HttpsDoor, Lease, Machine, ProxmoxLogin, Store, Supervisor, SecretDoor } from '../model/doors.ts';
+import type { Clock, ControlDoor, Env, HttpsDoor, Lease, Machine, Mailer, ProxmoxLogin, Store, Supervisor, SecretDoor, Transport } from '../model/doors.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { ApiTables } from '../pve/api-tables.ts';
 import type { DaemonParts } from '../daemon/loop.ts';
@@ -82,6 +82,8 @@ export interface DaemonDoors {
   /** One line, for the wire; throws Failure AUTH_FAILED. @param what for the message: `the token of the forge` */
   readSecret(place: SecretPlace, what: string): Promise<string>;
   usage(): Usage;
+  /** To hosts that are not the cluster: notifications, forges. @param caFile PEM, instead of the authorities that Node trusts; throws Failure when it cannot be read */
+  outbound(caFile?: string): Promise<{ readonly transport: Transport; readonly mailer: Mailer }>;
   /** A word for the log of whatever runs beside the rounds. */
   warn(text: string): void;
   readonly random: () => number;

@@ -9,6 +9,7 @@ import type { Context, ExitCode, World } from './context.ts';
 import { configPlace } from './daemon-config.ts';
 import type { ConfigPlace } from './daemon-config.ts';
 import { listenParts, listenPlace } from './daemon-listen.ts';
+import { notifyParts } from './daemon-notify.ts';
 import { clusterNow, sourceOf } from './daemon-source.ts';
 import { planToJson } from './plan-json.ts';
 import type { RunOptions } from './program.ts';
@@ -66,7 +67,7 @@ async function runOnce(setup: Setup, signal: AbortSignal, { world }: Context): P
     const end = await runDaemon({
       env, source, lease, control, signal, reload: reload.signal, kindsFor: world.kindsFor,
       publishPlan: (plan) => ({ plan: planToJson(plan), text: renderPlan(plan, { ...PLAIN, verbose: false }, null) }),
-      ...(supervisor ? { supervisor } : {}), ...(files ? { files } : {}), ...(await listenParts(config, opened, world)), options: { intervalMs: (config.intervalSeconds ?? INTERVAL_SECONDS) * 1000 },
+      ...(supervisor ? { supervisor } : {}), ...(files ? { files } : {}), ...(await listenParts(config, opened, world)), ...(await notifyParts(config, env, world)), options: { intervalMs: (config.intervalSeconds ?? INTERVAL_SECONDS) * 1000 },
       isSameCluster: (spec) => wayTo(spec) === wayTo(cluster.spec),
     });
     return end === 'stopped' ? 'stopped' : reload.signal.aborted ? 'told' : 'moved';

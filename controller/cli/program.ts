@@ -30,6 +30,10 @@ export interface InitOptions {
   readonly config?: string; readonly manifests?: string; readonly force?: boolean; readonly yes?: boolean;
 }
 export interface TokenOptions { readonly may: Right; readonly json?: boolean }
+export interface CommentOptions {
+  readonly forge: 'github' | 'gitlab' | 'gitea' | 'forgejo'; readonly url?: string; readonly repository: string; readonly pull: number; readonly cluster: string; readonly plan: string;
+  readonly ca?: string; readonly dryRun?: boolean;
+}
 export interface DemoOptions { readonly once?: boolean; readonly fast?: boolean }
 
 /** One function per command; main.ts gives them their world. */
@@ -51,6 +55,7 @@ export interface Commands {
   readonly reconcile: (options: AskOptions, context: Context) => Ran;
   readonly approve: (fingerprint: string, options: AskOptions, context: Context) => Ran;
   readonly token: (name: string, options: TokenOptions, context: Context) => Ran;
+  readonly comment: (options: CommentOptions, context: Context) => Ran;
   readonly demo: (options: DemoOptions, context: Context) => Ran;
   readonly init: (options: InitOptions, context: Context) => Ran;
   readonly receiveHook: (context: Context) => Ran;
@@ -87,6 +92,9 @@ export function createProgram(context: Context, commands: Commands, done: (code:
   program.commandsGroup('With a cluster:');
   work(source(program.command('plan').argument('[DIR]', 'folder of the manifests', '.'))).description('show what has to be done, what is held and why; changes nothing').option('--from-daemon', 'the plan that the daemon made last, instead of a new one').option('-o, --out <file>', 'write the plan there, for latido apply --plan').action(run(commands.plan));
   work(source(program.command('apply').argument('[DIR]', 'folder of the manifests', '.'))).description('show the plan, ask, do exactly it').option('-p, --plan <file>', 'do only the plan in this file, or refuse').option('-y, --yes', 'do not ask').option('--approve <fingerprint>', 'do also what the plan of this fingerprint holds for an approval').action(run(commands.apply));
+  program.command('comment').description('for CI: write a plan into a pull request, as one comment that is kept up to date; the token is read from LATIDO_FORGE_TOKEN')
+    .addOption(new Option('--forge <type>', 'which API the host speaks').choices(['github', 'gitlab', 'gitea', 'forgejo']).makeOptionMandatory()).option('--url <url>', 'its address; needed for gitea and forgejo').requiredOption('--repository <path>', 'owner/name')
+    .requiredOption('--pull <number>', 'the pull request', whole(1)).requiredOption('--cluster <name>', 'whose plan it is').requiredOption('--plan <file>', 'what latido plan has printed').option('--ca <file>', 'certificate authority of the host, in PEM').option('--dry-run', 'print what would be written').action(run(commands.comment));
   source(program.command('doctor').argument('[DIR]', 'folder of the manifests (default: ".")')).description('check endpoints, certificate, privileges, quorum, clocks; changes nothing').option('--config <file>', 'check what the daemon of this configuration needs as well: source, state, listener, secrets').option('--state <dir>', STATE_HELP).action(run(commands.doctor));
 
   program.commandsGroup('With the daemon:');
