@@ -1,5 +1,5 @@
 import { rmSync, writeFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createMemoryStore } from '../../controller/env/memory-store.ts';
 import type { Store } from '../../controller/model/doors.ts';
 import { remoteSource } from '../../controller/sources/remote.ts';
@@ -72,6 +72,11 @@ describe('over https', () => {
     expect(locked.authorizations()).toContain(`Basic ${Buffer.from("deploy:s3cret'x").toString('base64')}`);
     writeFileSync(place.path('token'), 'wrong');
     await expect(source({ url: locked.url('infra.git'), https }).latest()).rejects.toMatchObject({ findings: [{ code: 'SOURCE_UNREACHABLE', fix: expect.stringContaining('token') }] });
+    const byName = { caFile: locked.caFile, tokenEnv: 'OUR_TOKEN', username: 'deploy' };
+    vi.stubEnv('OUR_TOKEN', "s3cret'x");
+    expect((await source({ url: locked.url('infra.git'), https: byName }).latest()).id).toBe(id);
+    vi.unstubAllEnvs();
+    await expect(source({ url: locked.url('infra.git'), https: byName }).latest()).rejects.toMatchObject({ findings: [{ code: 'SOURCE_UNREACHABLE' }] });
     await locked.close();
   });
 

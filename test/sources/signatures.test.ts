@@ -20,6 +20,8 @@ beforeAll(() => {
   const gpg = (...args: readonly string[]) => execFileSync('gpg', ['--batch', '--homedir', place.path('gnupg'), ...args], { stdio: 'pipe' });
   for (const name of ['gina', 'gus']) gpg('--passphrase', '', '--quick-gen-key', `${name}@example.org`, 'ed25519', 'sign', 'never');
   writeFileSync(place.path('gina.asc'), gpg('--armor', '--export', 'gina@example.org'));
+  mkdirSync(place.path('keyring'), { mode: 0o700 });
+  execFileSync('gpg', ['--batch', '--no-autostart', '--homedir', place.path('keyring'), '--import', place.path('gina.asc')], { stdio: 'pipe' });
 
   const ssh = (name: string) => ['-c', 'gpg.format=ssh', '-c', `user.signingKey=${place.path(name)}`];
   const signed = makePlaceCommit(place);
@@ -54,6 +56,7 @@ function makePlaceCommit({ git }: Place) {
 
 const SSH = (): Signers => ({ allowedSigners: place.path('allowed') });
 const GPG = (): Signers => ({ keyring: place.path('gina.asc') });
+const FOLDER = (): Signers => ({ keyring: place.path('keyring') });
 const BOTH = (): Signers => ({ ...SSH(), ...GPG() });
 
 describe('the reason why a signature does not count', () => {
@@ -62,6 +65,8 @@ describe('the reason why a signature does not count', () => {
     ['ssh, allowed', 'both', BOTH, undefined],
     ['gpg, allowed', 'gpg', GPG, undefined],
     ['gpg, allowed', 'both', BOTH, undefined],
+    ['gpg, allowed', 'a folder', FOLDER, undefined],
+    ['gpg, not allowed', 'a folder', FOLDER, 'it is signed with a key that is not allowed'],
     ['none', 'both', BOTH, 'it is not signed'],
     ['ssh, not allowed', 'ssh', SSH, 'it is signed with a key that is not allowed'],
     ['gpg, not allowed', 'gpg', GPG, 'it is signed with a key that is not allowed'],
