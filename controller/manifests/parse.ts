@@ -91,6 +91,8 @@ function parseFile(file: SourceFile, limits: Limits, openTree: OpenTree): Parsed
     documents.push({ file: path, value: value.json, place: (at) => placeOf(spot(at).offset), written: (at) => spot(at).written });
     if (documents.length > limits.documents) break;
   }
+  // A half-written file would look as if its objects had left Git.
+  if (documents.length === 0 && findings.length === 0) findings.push({ code: 'MANIFEST_UNREADABLE', severity: 'warning', fact: 'the file holds no document: what it may have named before counts as gone from Git', place: placeOf(0), fix: 'write its manifests, or remove the file' });
   return { documents, findings };
 }
 

@@ -11,11 +11,20 @@ import { notObservable, notOurs, notQuorate, pruneHold, reused, unrecognised } f
 /** What this plan has spent so far of the policy's limits. */
 export interface Spent { deletions: number; restarts: number; migrations: number }
 
-export function objectHold(change: Change, facts: Facts, policy: Policy, spent: Spent, commit: { readonly namesAnything: boolean; readonly deletions: number }): Hold | undefined {
+export function objectHold(change: Change, facts: Facts, policy: Policy, spent: Spent, commit: { readonly namesAnything: boolean; readonly deletions: number; readonly known: number }): Hold | undefined {
   const blind = notObservable(change.observed);
   if (blind) return blind;
   if (change.verb === 'none') return undefined;
-  return notQuorate(facts) ?? reused(change) ?? unrecognised(change) ?? notOurs(change, policy) ?? pruneHold(change, policy, commit) ?? deletionLimit(change, policy, spent, commit.deletions) ?? outsideWindows(facts, policy);
+  return notQuorate(facts) ?? reused(change) ?? unrecognised(change) ?? notOurs(change, policy) ?? pruneHold(change, policy, commit) ?? deletionLimit(change, policy, spent, commit.deletions) ?? massDeletion(change, commit) ?? outsideWindows(facts, policy);
+}
+
+/** So many at once look like a folder that was lost, and not like somebody tidying up. */
+const MASS = 5;
+
+/** More than half of what is ours leaves Git in one commit: whatever the limits say, a person is asked. */
+function massDeletion({ verb }: Change, { deletions, known }: { readonly deletions: number; readonly known: number }): Hold | undefined {
+  if (verb !== 'delete' || deletions < MASS || deletions * 2 <= known) return undefined;
+  return { code: 'LIMIT', reason: `${deletions} of ${known} objects left Git at once, more than half: none of them is deleted without an approval`, approvable: true };
 }
 
 /** Nothing at all is done outside of the windows, when the policy says so. */

@@ -63,7 +63,8 @@ function liveFindings(kinds: Registry, context: KindContext): readonly Finding[]
 function planChanges(ordered: readonly Ordered[], kinds: Registry, context: KindContext, forbidden: PlanInput['hold']): readonly PlannedChange[] {
   const policy = policyOf(context.desired.cluster.spec);
   const deletions = ordered.filter(({ change }) => change.verb === 'delete').length;
-  const commit = { deletions, namesAnything: context.desired.objects.some(({ ref }) => kinds.get(ref.kind)?.neverPruned !== true) };
+  const known = ordered.filter(({ change }) => change.observed.state === 'present' && (change.observed.owned || change.verb === 'delete') && kinds.get(change.ref.kind)?.neverPruned !== true).length;
+  const commit = { deletions, known, namesAnything: context.desired.objects.some(({ ref }) => kinds.get(ref.kind)?.neverPruned !== true) };
   const spent: Spent = { deletions: 0, restarts: 0, migrations: 0 };
   const done = new Map<string, PlannedChange>();
   let facts = context.facts;

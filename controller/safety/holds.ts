@@ -21,12 +21,12 @@ export function notObservable(observed: Observed): Hold | undefined {
 /** Nothing is taken over or destroyed that does not carry our mark, unless the policy says that it may be adopted. */
 export function notOurs(change: Change, policy: Policy): Hold | undefined {
   if (change.verb === 'delete' && change.observed.state === 'present' && !change.observed.owned) {
-    return { code: 'NOT_OWNED', reason: 'it does not carry our mark: latido did not make it', approvable: false };
+    return { code: 'NOT_OWNED', reason: 'it does not carry our mark: latido did not make it; remove it by hand, or name it in a manifest to take it over', approvable: false };
   }
   if (change.verb !== 'adopt' || isBegun(change)) return undefined;
   if (policy.adopt === 'never') return { code: 'ADOPT_POLICY', reason: 'it exists and latido did not make it; policy.adopt is never', approvable: false };
   const name = change.fields.find((field) => field.path === 'config.name' || field.path === 'config.hostname');
-  if (name) return { code: 'NOT_OWNED', reason: `${change.subject.id} is in use by '${String(name.from)}', which latido did not make`, approvable: true };
+  if (name) return { code: 'NOT_OWNED', reason: `${change.subject.id} is in use by '${String(name.from)}', which latido did not make: give the manifest another id, or approve taking it over`, approvable: true };
   if (policy.adopt === 'confirm') return { code: 'ADOPT_POLICY', reason: 'it exists and latido did not make it, and policy.adopt is confirm', approvable: true };
   return undefined;
 }
@@ -44,7 +44,7 @@ export function reused(change: Change): Hold | undefined {
   if (remembered === undefined) return undefined;
   if (live === undefined) return change.verb === 'delete' ? { code: 'NOT_OWNED', reason: `nobody can tell whether ${change.subject.id} is the object that latido made (${remembered}): it has no uuid`, approvable: false } : undefined;
   if (remembered === live || change.identity === live) return undefined;
-  return { code: 'NOT_OWNED', reason: `${change.subject.id} is no longer the object that latido made (${live}, not ${remembered})`, approvable: false };
+  return { code: 'NOT_OWNED', reason: `${change.subject.id} is no longer the object that latido made (${live}, not ${remembered})${change.subject.desired ? ': give the manifest another id' : ''}`, approvable: false };
 }
 
 /**

@@ -15,13 +15,17 @@ function mistakes(text: string, limits = LIMITS) {
   return read(text, limits).findings.map(({ place, fact }) => `${place?.line}:${place?.column} ${fact}`);
 }
 
+test.each([['an empty file', ''], ['a file of comments', '# nothing\n\n# here\n'], ['a file of empty documents', '---\n---\n']])('%s has no document, and is warned of', (_, text) => {
+  const { documents, findings } = read(text);
+  expect(documents).toEqual([]);
+  expect(findings).toMatchObject([{ code: 'MANIFEST_UNREADABLE', severity: 'warning', place: { line: 1, column: 1 } }]);
+});
+
 describe('what is read', () => {
   test.each([
     ['a document', 'a: 1\nb: [x, true, null, 1.5]\n', [{ a: 1, b: ['x', true, null, 1.5] }]],
     ['several documents', 'a: 1\n---\nb: 2\n...\n---\nc: 3', [{ a: 1 }, { b: 2 }, { c: 3 }]],
     ['empty documents are none', '---\n---\n# only a comment\n---\na: 1\n---\n', [{ a: 1 }]],
-    ['an empty file', '', []],
-    ['a file of comments', '# nothing\n\n# here\n', []],
     ['a byte order mark', '\uFEFFa: 1', [{ a: 1 }]],
     ['Windows line ends', 'a: 1\r\nb:\r\n  - x\r\n', [{ a: 1, b: ['x'] }]],
     ['yes, no, on and off are text in YAML 1.2', 'a: yes\nb: off\nc: 02:00\nd: 2024-01-31', [{ a: 'yes', b: 'off', c: '02:00', d: '2024-01-31' }]],

@@ -102,7 +102,7 @@ describe('the schema of the kind', () => {
   });
 
   test('a text of the wrong form gets an example', () => {
-    expect(mistakes('', CLUSTER.replace('https://a', 'a'))).toEqual(['MANIFEST_SCHEMA a.yaml:5:15 Cluster/unq: spec.endpoints.0 is "a:8006", which does not have the right form', '  fix: write it like "https://192.168.22.40:8006"']);
+    expect(mistakes('', CLUSTER.replace('https://a', 'a'))).toEqual(['MANIFEST_SCHEMA a.yaml:5:15 Cluster/unq: spec.endpoints.0 is "a:8006", which does not have the right form', '  fix: write it like "https://192.168.22.40:8006"', 'warning MANIFEST_UNREADABLE b.yaml:1:1: the file holds no document: what it may have named before counts as gone from Git', '  fix: write its manifests, or remove the file']);
   });
 
   test('very many mistakes are cut', () => {
@@ -142,7 +142,7 @@ describe('the whole commit', () => {
 
   test.each([
     ['no Cluster', [machine('pve1', '{}', 'Node')], ['CLUSTER_MISSING: no document has kind: Cluster', '  fix: add one with the endpoints of the cluster, or name the folder of one cluster']],
-    ['no manifests at all', [''], ['CLUSTER_MISSING: no document has kind: Cluster', '  fix: add one with the endpoints of the cluster, or name the folder of one cluster']],
+    ['no manifests at all', [''], ['CLUSTER_MISSING: no document has kind: Cluster', '  fix: add one with the endpoints of the cluster, or name the folder of one cluster', 'warning MANIFEST_UNREADABLE a.yaml:1:1: the file holds no document: what it may have named before counts as gone from Git', '  fix: write its manifests, or remove the file']],
     ['two Clusters', [CLUSTER, CLUSTER.replace('unq', 'other')], ['CLUSTER_MISSING b.yaml:2:1 Cluster/other: Cluster/unq is defined already at a.yaml:2:1, and a commit is for one cluster', '  fix: give each cluster a folder of its own, and name one of them']],
     ['a Cluster with mistakes is not missing', [CLUSTER.replace('endpoints', 'endpoint')], ['MANIFEST_SCHEMA a.yaml:4:1 Cluster/unq: spec.endpoints is missing', '  fix: add "endpoints: …" (Where its API answers)', 'MANIFEST_SCHEMA a.yaml:5:3 Cluster/unq: there is no field spec.endpoint', '  fix: did you mean "endpoints"?']],
   ])('%s', (_, files, expected) => {

@@ -106,3 +106,18 @@ describe('memory', () => {
     expect((await world.plan(POOL)).changes.find(({ id }) => id === '110')).toMatchObject({ hold: { code: 'NOT_OWNED', approvable: false } });
   });
 });
+
+describe('more than half of all objects in one commit', () => {
+  const many = (count: number) => Array.from({ length: count }, (_, i) => ({ vmid: 110 + i, name: `vm${i}` }));
+  const remembered = many(8).map(({ vmid, name }) => made(vmid, name, ['config.memory', 'reclaim=delete']));
+
+  // CLUSTER says prune: auto, and allows a hundred deletions.
+  test.each([[4, 0], [3, 5], [1, 7]])('%i of 8 stay: %i deletions are held', async (staying, held) => {
+    const world = await worldWith(many(8).map(({ vmid, name }) => vm(vmid, name)), remembered);
+    const yaml = many(staying).map(({ vmid, name }) => manifest(vmid, name, ', reclaim: delete')).join('---\n');
+    const { plan } = await world.round(`${CLUSTER}---\n${yaml}`);
+    expect(plan.changes.filter(({ verb, hold }) => verb === 'delete' && hold?.code === 'LIMIT' && hold.approvable)).toHaveLength(held);
+    await world.apply(`${CLUSTER}---\n${yaml}`);
+    expect(Object.keys(world.sim.state.guests)).toHaveLength(held === 0 ? staying : 8);
+  });
+});
