@@ -118,13 +118,15 @@ async function fingerprintsOf(endpoints: readonly string[], options: InitOptions
   if (odd !== undefined) throw failure('USAGE', `--fingerprint: ${odd} is not the SHA-256 of a certificate`, { fix: 'write it as pvenode cert info shows it: 32 pairs of digits with colons' });
   const found: string[] = [];
   for (const endpoint of endpoints) {
-    const fingerprint = await fingerprintOf(endpoint, told, node, machine, asked);
+    const fingerprint = await fingerprintOf(endpoint, { told, confirmed: found }, node, machine, asked);
     if (fingerprint !== undefined) found.push(fingerprint);
   }
   return [...new Set(found)].sort();
 }
 
-async function fingerprintOf(endpoint: string, told: readonly string[] | undefined, node: ThisNode | undefined, machine: Machine, asked: Asked): Promise<string | undefined> {
+interface Trusted { readonly told: readonly string[] | undefined; /** By a person, a moment ago. */ readonly confirmed: readonly string[] }
+
+async function fingerprintOf(endpoint: string, { told, confirmed }: Trusted, node: ThisNode | undefined, machine: Machine, asked: Asked): Promise<string | undefined> {
   const { hostname } = new URL(endpoint);
   const member = node?.members.find(({ address, name }) => [address, `[${address}]`, name].includes(hostname));
   const shown = await machine.certificateAt(endpoint).catch((error: unknown) => {
@@ -140,6 +142,7 @@ async function fingerprintOf(endpoint: string, told: readonly string[] | undefin
     return shown.fingerprint;
   }
   if (known !== undefined) throw failure('TLS_UNTRUSTED', `${endpoint} shows a certificate with SHA-256 fingerprint ${shown.fingerprint}, not ${told === undefined ? `the one that /etc/pve has for ${member?.name ?? ''}` : 'one that --fingerprint names'}`, { fix: 'find out who answers there before you go on' });
+  if (confirmed.includes(shown.fingerprint)) return shown.fingerprint;
   if (!asked.canAsk) {
     asked.miss(`the certificate of ${endpoint}, which shows ${shown.fingerprint}`, '--fingerprint SHA256…');
     return undefined;
@@ -157,7 +160,8 @@ async function sourceAsked(cluster: string, options: InitOptions, asked: Asked):
   if (directory !== undefined) return { directory: resolve(directory) };
   const usual = `/srv/git/${cluster}.git`;
   if (repository === undefined && asked.canAsk) {
-    for (const line of ['', 'Where do commits come from?', '  1  a bare repository on this machine, made now: people push to it and read the plan', '  2  a repository elsewhere, over https or ssh', '  3  a folder on this machine, for trying things']) asked.say(line);
+    for (const line of ['', 'Where do commits come from?']) asked.say(line);
+    for (const line of ['1  a bare repository on this machine, made now: people push to it and read the plan', '2  a repository elsewhere, over https or ssh', '3  a folder on this machine, for trying things']) asked.show(line);
     const choice = await asked.ask({ about: 'Which', flag: '--repository', usual: '1', wrong: (text) => (/^[123]$/.test(text) ? undefined : 'write 1, 2 or 3') });
     if (choice === '3') return { directory: resolve(await asked.ask({ about: 'Folder', flag: '--directory DIR' })) };
     const address = await asked.ask({ about: choice === '1' ? 'Path' : 'Address', flag: '--repository ADDRESS', ...(choice === '1' ? { usual } : {}), wrong: (text) => (isRemote(text) === (choice === '2') ? undefined : choice === '1' ? 'it is an address, not a path' : 'write https://host/path or user@host:path') });

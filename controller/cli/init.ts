@@ -107,10 +107,10 @@ function showIntent({ configFile, config, cluster, manifests }: Answers, before:
     for (const argv of token.commands) asked.show(commandText(argv));
   }
   asked.say('To be written:');
-  asked.say(`  ${configFile}${before === undefined ? '' : ', which is there'}`);
-  if (token.is !== 'there') asked.say(`  ${cluster.tokenFile}, the token, readable by its owner alone`);
-  if (repository !== undefined && !isRemote(repository)) asked.say(`  ${repository}, a bare repository with the hook of latido, unless it is there`);
-  if (manifests !== undefined) asked.say(`  ${manifestFile(manifests, cluster.name)}, the first manifests, unless they are there`);
+  asked.show(`${configFile}${before === undefined ? '' : ', which is there'}`);
+  if (token.is !== 'there') asked.show(`${cluster.tokenFile}, the token, readable by its owner alone`);
+  if (repository !== undefined && !isRemote(repository)) asked.show(`${repository}, a bare repository with the hook of latido, unless it is there`);
+  if (manifests !== undefined) asked.show(`${manifestFile(manifests, cluster.name)}, the first manifests, unless they are there`);
 }
 
 async function putToken(token: Token, { cluster }: Answers, machine: Machine, say: (line: string) => void): Promise<void> {
