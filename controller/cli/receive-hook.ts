@@ -2,7 +2,7 @@
 // What it prints the pusher reads behind `remote:`. Must never change anything, nor keep a push waiting for a cluster that is away.
 import { basename, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { SourceCommit } from '../model/doors.ts';
+import type { Env, SourceCommit } from '../model/doors.ts';
 import { ConnectionError, PveError } from '../model/doors.ts';
 import { Failure, failure } from '../model/finding.ts';
 import type { Finding } from '../model/finding.ts';
@@ -164,9 +164,18 @@ async function planOf({ folder, source, commit }: Part, { stateDir }: ServerSett
   try {
     const { plan } = await planRound(env, commit, world.kindsFor);
     return new Plan(renderPlan(plan, STYLE, null));
+  } catch (error) {
+    throw await withoutSecrets(error, env);
   } finally {
     await close();
   }
+}
+
+/** Who pushes often cannot read the secrets that the daemon reads: that says nothing about the commit. */
+async function withoutSecrets(error: unknown, { secrets }: Env): Promise<unknown> {
+  const isOnlySecrets = error instanceof Failure && error.findings.every(({ code, severity }) => severity !== 'error' || code === 'SECRET_MISSING');
+  const isBlind = secrets === undefined || (await secrets.open([], new Map())).isBlind;
+  return isOnlySecrets && isBlind ? new Failure(...error.findings.map((finding) => ({ ...finding, severity: 'warning' as const }))) : error;
 }
 
 /** The version that the cluster really runs may refuse what the one in the manifest does not: that is an invalid commit. */

@@ -49,6 +49,10 @@ export interface Stage {
   readonly fingerprint: string;
   readonly tokenFile: string;
   readonly bare: string;
+  /** Of everything: what the daemons, git and the hook wrote lies below. */
+  readonly dir: string;
+  /** The value of the secret `web/password`, which the daemons find in a file of their own. */
+  readonly secret: string;
   readonly work: string;
   readonly speed: number;
   daemon(name: string, node: string, source: 'direct' | 'ssh'): Daemon;
@@ -72,6 +76,8 @@ export async function openStage(speed: number): Promise<Stage> {
   const { lab, sim } = await openLab(speed);
   const tokenFile = path('token');
   writeFileSync(tokenFile, `${lab.token}\n`, { mode: 0o600 });
+  const secret = 'correct-horse battery/staple+7';
+  writeFileSync(path('secrets.yaml'), `web/password: ${secret}\n`, { mode: 0o600 });
   const pmxcfs = new SimulatedPmxcfs(sim);
   const stopFiles = await controlSocket(path('pve.sock')).listen(async (request) => (await operate(pmxcfs, request as unknown as FileRequest)) as unknown as JsonObject);
   const stageFile: StageFile = { socket: path('pve.sock'), realMs: realClock.now(), virtualMs: sim.clock.now(), speed };
@@ -85,7 +91,7 @@ export async function openStage(speed: number): Promise<Stage> {
   const daemons: StartedDaemon[] = [];
 
   const latido: Stage['latido'] = async (...args) => {
-    const { exitCode, all } = await execa(process.execPath, [programs.latido, ...args], { cwd: ROOT, reject: false, all: true, stdin: 'ignore', extendEnv: false, env: { PATH: process.env['PATH'], HOME: dir } });
+    const { exitCode, all } = await execa(process.execPath, [programs.latido, ...args], { cwd: ROOT, reject: false, all: true, stdin: 'ignore', extendEnv: false, env: { PATH: process.env['PATH'], HOME: dir, LATIDO_SECRETS_FILE: path('secrets.yaml') } });
     return { code: exitCode ?? -1, out: all };
   };
   const made = await latido('init', '--server', bare);
@@ -95,11 +101,11 @@ export async function openStage(speed: number): Promise<Stage> {
   await git(['remote', 'add', 'origin', sshd.url(bare)]);
 
   return {
-    sim, files: (node) => pmxcfs.on(node), endpoints: lab.endpoints.map(({ url }) => url), fingerprint: lab.fingerprint, tokenFile, bare, work, speed, latido,
+    sim, dir, secret, files: (node) => pmxcfs.on(node), endpoints: lab.endpoints.map(({ url }) => url), fingerprint: lab.fingerprint, tokenFile, bare, work, speed, latido,
     daemon(name, node, source) {
       const state = path(`state-${name}`);
       const repository = source === 'direct' ? ['--repo', bare] : ['--repo', sshd.url(bare), '--ssh-key', sshd.keyFile, '--known-hosts', sshd.knownHostsFile];
-      const daemon = new StartedDaemon(name, state, [programs.daemon, 'run', ...repository, '--cluster', 'lab', '--state', state], { HOME: dir, LATIDO_E2E_WORLD: path('world.json'), LATIDO_E2E_NODE: node });
+      const daemon = new StartedDaemon(name, state, [programs.daemon, 'run', ...repository, '--cluster', 'lab', '--state', state], { HOME: dir, LATIDO_E2E_WORLD: path('world.json'), LATIDO_E2E_NODE: node, LATIDO_SECRETS_FILE: path('secrets.yaml') });
       daemons.push(daemon);
       return daemon;
     },

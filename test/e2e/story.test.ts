@@ -1,6 +1,6 @@
 // The whole of latido, once through: real git over real ssh, the lab over HTTPS, two daemons with one lease, and what may happen to them.
 // Each step goes on where the one before it ended.
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
 import { ConnectionError } from '../../controller/model/doors.ts';
@@ -36,7 +36,7 @@ spec: { vmid: 9000, placement: { node: pve1 }, template: true, config: { memory:
 const web = (node: string, description = 'first') => `apiVersion: latido/v1
 kind: VirtualMachine
 metadata: { name: web }
-spec: { vmid: 101, placement: { node: ${node} }, power: running, config: { memory: 20480, description: ${description}, scsi0: { storage: shared, size: 8G } } }
+spec: { vmid: 101, placement: { node: ${node} }, power: running, config: { memory: 20480, description: ${description}, cipassword: { secret: web/password }, scsi0: { storage: shared, size: 8G } } }
 `;
 const copy = (name: string, vmid: number) => `apiVersion: latido/v1
 kind: VirtualMachine
@@ -231,6 +231,15 @@ describe.skipIf(SSHD === undefined)(`the story of a cluster${SSHD === undefined 
       [101, 'pve2', undefined], [201, 'pve1', undefined], [202, 'pve1', undefined], [9000, 'pve1', undefined],
     ]);
   });
+
+  step('no secret is in anything that was written', async () => {
+    expect(stage.sim.state.guests[101]?.config['cipassword']).toBeDefined();
+    const token = (await readFile(stage.tokenFile, 'utf8')).trim().split('=').at(-1) ?? '';
+    const [written, texts] = await everythingWritten();
+    expect(written).toEqual(expect.arrayContaining([expect.stringContaining('journal.jsonl'), expect.stringContaining('inventory.json'), expect.stringContaining('events.jsonl')]));
+    const forms = [stage.secret, token].flatMap((value) => [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1), Buffer.from(value).toString('base64').replace(/=+$/, ''), Buffer.from(value).toString('hex')]);
+    for (const form of new Set(forms)) expect(texts.filter(([, text]) => text.includes(form)).map(([name]) => name)).toEqual([]);
+  });
 });
 
 // -- the lab --------------------------------------------------------------------------------------------------------
@@ -255,6 +264,16 @@ function guest(vmid: number): { readonly node: string; readonly isRunning: boole
 
 function describes(vmid: number, text: string): boolean {
   return String(stage.sim.state.guests[vmid]?.config['description'] ?? '').includes(text);
+}
+
+/** Files of the state folders and the repositories, unpacked, and what the daemons said; without the places where secrets lie. */
+async function everythingWritten(): Promise<readonly [names: readonly string[], texts: readonly (readonly [name: string, text: string])[]]> {
+  const { execa } = await import('execa');
+  const names = (await readdir(stage.dir, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name))
+    .filter((name) => ![stage.tokenFile, join(stage.dir, 'secrets.yaml')].includes(name) && !name.includes('/latido/') && !name.includes('/ssh/'));
+  const texts = await Promise.all(names.map(async (name) => [name, await readFile(name, 'latin1')] as const));
+  const history = (await execa('git', ['-C', stage.bare, 'log', '--all', '-p'])).stdout;
+  return [names, [...texts, ['history', history], ['one', one.log()], ['two', two.log()]]];
 }
 
 // -- the daemons ----------------------------------------------------------------------------------------------------
