@@ -4,6 +4,7 @@ import type { AnyKind, Registry } from '../model/kind.ts';
 import type { ApiTables } from '../pve/api-tables.ts';
 import { backupJobKind } from './backup/kind.ts';
 import { clusterKind } from './cluster/kind.ts';
+import { drbdKind } from './drbd/kind.ts';
 import { guestKind } from './guest/kind.ts';
 import { RULES_SINCE } from './guest/ha.ts';
 import { affinityGroupKind } from './ha/affinity-group.ts';
@@ -17,7 +18,7 @@ import { storageKind } from './storage/kind.ts';
 export function createRegistry(tables: ApiTables): Registry {
   const isRules = Number(tables.version) >= RULES_SINCE;
   const kinds: readonly unknown[] = [
-    clusterKind(tables), nodeKind(), storageKind(tables), poolKind(tables),
+    clusterKind(tables), nodeKind(), drbdKind(), storageKind(tables), poolKind(tables),
     // A group is there before its guests; a rule refuses guests that the HA manager does not manage yet.
     ...(isRules ? [] : [haGroupKind(tables)]),
     guestKind(tables, 'qemu'), guestKind(tables, 'lxc'),

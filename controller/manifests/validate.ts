@@ -27,14 +27,15 @@ export function validate(parsed: Parsed, revision: string, registry: Registry): 
   const shapes = parsed.documents.map((document) => shapeOf(document, [...registry.keys()]));
   const heads = shapes.flatMap((shape) => shape.head ?? []);
   const checked = firstOfEach(heads).filter(({ spec }) => isObject(spec)).map((head) => ({ object: usableObject(head, registry), findings: specFindings(head, registry) }));
-  const objects = checked.flatMap(({ object }) => object ?? []);
+  const written = checked.flatMap(({ object }) => object ?? []);
+  const objects = [...written, ...written.flatMap((object) => registry.get(object.ref.kind)?.derives?.(object) ?? [])];
   const clusters = heads.filter((head) => head.ref.kind === 'Cluster');
   const desired = desiredOf(objects, revision, registry);
   const needs = needsOf(desired, registry);
   // A document that could not be read may be the one that the others name, or the Cluster.
   const isWhole = parsed.findings.every(({ severity }) => severity !== 'error') && shapes.every((shape) => shape.head !== undefined);
   const misplaced = misplacedSecrets(objects, registry);
-  const ofKinds = [...misplaced, ...kindFindings(objects, desired, registry, isWhole && objects.length === heads.length).filter((finding) => !misplaced.some((other) => isSameMistake(finding, other)))];
+  const ofKinds = [...misplaced, ...kindFindings(objects, desired, registry, isWhole && written.length === heads.length).filter((finding) => !misplaced.some((other) => isSameMistake(finding, other)))];
   const findings = inOrder([
     ...parsed.findings,
     ...shapes.flatMap((shape) => shape.findings),
@@ -45,7 +46,7 @@ export function validate(parsed: Parsed, revision: string, registry: Registry): 
     ...duplicateIds(objects, registry),
     ...duplicateMacs(objects),
     ...duplicateGuestNames(objects),
-    ...(isWhole ? missingReferences(desired, needs, refsOf(heads), registry).filter((finding) => !ofKinds.some((other) => isSameMistake(finding, other))) : []),
+    ...(isWhole ? missingReferences(desired, needs, [...refsOf(heads), ...objects.map(({ ref }) => ref)], registry).filter((finding) => !ofKinds.some((other) => isSameMistake(finding, other))) : []),
     ...cycles(desired, needs),
     ...(objects.some(({ ref }) => ref.kind === 'Cluster') ? clusterFindings(desired) : []),
   ]);

@@ -50,6 +50,8 @@ export interface ResourceKind<Spec = unknown, Live = unknown> {
   fields(object: DesiredObject<Spec>): readonly string[];
   /** Paths below `spec` that Proxmox takes and never tells: only there may `{ secret: NAME }` stand. */
   secretPaths?(object: DesiredObject<Spec>): readonly string[];
+  /** Objects of other kinds that this one defines with it, placed where it says so: a DRBD resource is a storage as well. */
+  derives?(object: DesiredObject<Spec>): readonly DesiredObject[];
   /** Among its kind lower ones are planned first: what has no choice takes its place before what has one. */
   turn?(object: DesiredObject<Spec>): number;
   /** Whether the first one's data is a difference to the second one's, of the same kind: it is destroyed before, or keeps the other from it. */

@@ -76,7 +76,7 @@ function planChanges(ordered: readonly Ordered[], kinds: Registry, context: Kind
     const hold = [unsafe, carrying].find((one) => one?.approvable === false) ?? forbidden?.(change) ?? unsafe ?? carrying;
     const fields = fieldsOf(change, kinds, context, facts);
     const required = before.flatMap((ref) => done.get(refText(ref)) ?? []);
-    const waiting = hold ?? waitsFor(required);
+    const waiting = hold ?? waitsFor(required, change, kinds);
     const held = holdSteps(asked.steps, change, facts, policy, spent, waiting);
     if (!waiting) facts = useFacts(facts, asked.uses);
     done.set(refText(change.ref), {
@@ -112,8 +112,11 @@ function fieldsOf(change: Change, kinds: Registry, context: KindContext, facts: 
 }
 
 /** What does not exist yet and is held keeps all waiting that needs it; what exists can be built on although some of its own changes are held. */
-function waitsFor(required: readonly PlannedChange[]): Hold | undefined {
-  const missing = required.find((change) => change.verb === 'create' && (change.hold || change.steps.some((step) => step.hold && step.hold.code !== 'ROOT_ONLY')));
+function waitsFor(required: readonly PlannedChange[], { ref, verb }: Change, kinds: Registry): Hold | undefined {
+  const isHeld = (change: PlannedChange) => change.hold !== undefined || change.steps.some((step) => step.hold && step.hold.code !== 'ROOT_ONLY');
+  const onNodes = (other: Ref) => kinds.get(other.kind)?.isOnNodes === true;
+  // What lies on nodes is laid in layers: one is made only on a whole one, and taken away only when what is above is gone.
+  const missing = required.find((other) => isHeld(other) && (other.verb === 'create' || (verb === 'create' && onNodes(other.ref)) || (verb === 'delete' && other.verb === 'delete' && onNodes(ref))));
   if (!missing) return undefined;
   const why = missing.hold ?? missing.steps.find((step) => step.hold)?.hold;
   return { code: 'WAITS_FOR', reason: `${refText(missing.ref)} is held: ${why?.reason ?? ''}`, approvable: why?.approvable ?? false };

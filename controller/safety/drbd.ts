@@ -49,7 +49,8 @@ export function notInSync(condition: Pick<Of<'drbd-in-sync'>, 'resource' | 'node
   if (typeof found === 'string') return found;
   for (const [node, replica] of found) {
     if (replica.disk !== 'UpToDate') return `${condition.resource} on ${node} is ${replica.disk}${progress(replica)}`;
-    const behind = replica.peers.find((peer) => peer.disk !== 'UpToDate' || peer.outOfSyncBytes > 0 || peer.replication !== 'Established');
+    // Peers that are not asked about hold no data: they only vote.
+    const behind = replica.peers.filter(({ name }) => condition.nodes.includes(name)).find((peer) => peer.disk !== 'UpToDate' || peer.outOfSyncBytes > 0 || peer.replication !== 'Established');
     if (behind) return `${condition.resource}: ${behind.name} is ${behind.disk}, ${behind.replication}${behind.outOfSyncBytes > 0 ? `, ${behind.outOfSyncBytes} bytes out of sync` : ''}${behind.donePercent === undefined ? '' : `, ${Math.floor(behind.donePercent)} % done`}`;
   }
   return undefined;

@@ -1,10 +1,13 @@
 // A storage as a kind: one row of the collection /storage. A storage has no place for a mark, so only memory tells
 // whether latido defined it; what was there before is changed as the manifest says, and never deleted.
 import type { Observed, Read, Subject } from '../../model/change.ts';
+import { objectsOf } from '../../model/desired.ts';
+import type { Desired, DesiredObject } from '../../model/desired.ts';
 import type { Facts } from '../../model/facts.ts';
 import { isObject } from '../../model/json.ts';
 import type { Json, JsonObject } from '../../model/json.ts';
 import type { ResourceKind } from '../../model/kind.ts';
+import type { Ref } from '../../model/ref.ts';
 import type { ApiTables } from '../../pve/api-tables.ts';
 import { collectionKind, writeStep } from '../collection.ts';
 import type { Edit, Live, Scene } from '../collection.ts';
@@ -23,11 +26,11 @@ const FOUND = 'it was there before latido';
 export function storageKind(tables: ApiTables): ResourceKind<StorageSpec, Live> {
   const rules = storageRules(tables);
   return collectionKind<StorageSpec>({
-    ...rules, kind: 'Storage', schema: STORAGE_SCHEMA, idSpace: 'storage', refersTo: [], mayBeLiveOnly: true, bulk: '/storage',
+    ...rules, kind: 'Storage', schema: STORAGE_SCHEMA, idSpace: 'storage', refersTo: ['DrbdResource'], mayBeLiveOnly: true, bulk: '/storage',
     listed: (facts) => facts.storageDefs,
     findings: (object) => storageFindings(tables, object),
     liveFindings: storageLiveFindings,
-    requires: () => [],
+    requires: standsOn,
     reads: contentReads,
     refine: (observed, scene) => refine(rules, observed, scene),
     create: ({ id, ops }) => [writeStep('define it', { method: 'POST', path: '/storage', params: { storage: id, ...paramsOf(ops) }, file: 'storage.cfg' })],
@@ -35,6 +38,11 @@ export function storageKind(tables: ApiTables): ResourceKind<StorageSpec, Live> 
     remove: removeStorage,
     notes: ({ object, live }) => (!object && Object.keys(live.options).length > 0 ? [`it leaves Git and stays: ${FOUND}`] : []),
   });
+}
+
+/** The DRBD resource that it was defined with. */
+function standsOn({ ref }: DesiredObject<StorageSpec>, desired: Desired): readonly Ref[] {
+  return objectsOf(desired, 'DrbdResource').filter(({ spec }) => (spec as { storage?: { id?: string } }).storage?.id === ref.name).map((object) => object.ref);
 }
 
 function storageRules(tables: ApiTables): OptionRules<StorageSpec> {
