@@ -80,7 +80,7 @@ function changed(own: NodeStorageFact, argv: readonly string[], stdin: string, a
   if (line.includes('create-md')) return set(last, { metadata: 'present', generations: [generation(NEW)] });
   if (line.includes('wipe-md')) return set(last, { metadata: 'absent', generations: [] });
   if (/drbdadm adjust/.test(line)) return set(last, { isUp: true, adjust: [], disk: own.replicas.get(last)?.disk === 'UpToDate' ? 'UpToDate' : 'Inconsistent', peers: othersOf(own, last, 'Connecting') });
-  if (/drbdadm connect/.test(line)) return set(last, { peers: othersOf(own, last, 'Connecting'), ...(line.includes('--discard') ? { generations: [] } : {}) });
+  if (/drbdadm connect/.test(line)) return set(last, { peers: othersOf(own, last, 'Connecting'), ...(line.includes('--discard') ? { suspended: DISCARDS } : {}) });
   if (/drbdadm disconnect/.test(line)) return set(last, { peers: othersOf(own, last, 'StandAlone') });
   if (/drbdadm primary/.test(line)) return set(last, { role: 'Primary', ...(line.includes('--force') ? { disk: 'UpToDate' as DrbdDisk, generations: [generation('BBBBBBBBBBBBBBB0', NEW)] } : {}) });
   if (/drbdadm secondary/.test(line)) return set(last, { role: 'Secondary' });
@@ -102,7 +102,7 @@ function settle(all: World): World {
   const meets = up.length > 1 && up.every((node) => node.replicas.get('r0')?.peers.every(({ connection }) => connection !== 'StandAlone'));
   if (!meets) return all;
   const sides = up.map((node) => node.replicas.get('r0') ?? replica());
-  const source = sides.find((side) => side.disk === 'UpToDate' && sides.every((other) => other === side || !other.generations[0] || !side.generations[0] || !['second-newer', 'split', 'unrelated'].includes(lineage(side.generations[0], other.generations[0]))));
+  const source = sides.find((side) => side.disk === 'UpToDate' && side.suspended !== DISCARDS && sides.every((other) => other === side || other.suspended === DISCARDS || !other.generations[0] || !side.generations[0] || !['second-newer', 'split', 'unrelated'].includes(lineage(side.generations[0], other.generations[0]))));
   if (!source && sides.some(({ disk }) => disk === 'UpToDate')) return all;
   const disk: DrbdDisk = source ? 'UpToDate' : 'Inconsistent';
   const current = source?.generations[0]?.current ?? NEW;
@@ -112,6 +112,13 @@ function settle(all: World): World {
     if (!own?.isUp) return [name, node];
     const peers = up.filter((other) => other !== node).map((other) => peer(other.node, { role: other.replicas.get('r0')?.role ?? 'Unknown', disk }));
     const lvm = top && top !== node && own.role === 'Primary' ? { physical: [...node.physical.filter(({ device }) => device !== '/dev/drbd0'), ...top.physical.filter(({ device }) => device === '/dev/drbd0')], groups: [...node.groups.filter(({ name: group }) => group !== 'drbdvg0'), ...top.groups.filter(({ name: group }) => group === 'drbdvg0')] } : {};
-    return [name, { ...node, ...lvm, replicas: new Map([['r0', { ...own, disk, peers, generations: [generation(current)], sizeBytes: Math.max(...sides.map(({ sizeBytes }) => sizeBytes ?? 0)) }]]) }];
+    return [name, { ...node, ...lvm, replicas: new Map([['r0', { ...resumed(own), disk, peers, generations: [generation(current)], sizeBytes: Math.max(...sides.map(({ sizeBytes }) => sizeBytes ?? 0)) }]]) }];
   }));
+}
+
+/** Stands in for what the kernel keeps to itself: at the next handshake its changes are dropped. */
+const DISCARDS = 'drops its changes when it connects';
+
+function resumed({ suspended: _over, ...own }: ReplicaFact): ReplicaFact {
+  return own;
 }

@@ -4,7 +4,8 @@ import { commandText } from '../../controller/model/command.ts';
 import type { Step } from '../../controller/model/step.ts';
 import { ask } from './scene.ts';
 import type { Scene, Told } from './scene.ts';
-import { bare, perform, SPEC, world } from './drbd-scene.ts';
+import type { ReplicaFact } from '../../controller/model/node-facts.ts';
+import { bare, MIB, peer, perform, replica, SPEC, world } from './drbd-scene.ts';
 import type { World } from './drbd-scene.ts';
 
 function resource(nodes: World, spec: object | undefined = SPEC, more: Partial<Scene> = {}): Told {
@@ -55,5 +56,94 @@ describe('from nothing', () => {
     const { drbdVersion: _none, ...node } = bare('pve1');
     const plan = resource(world(node, { ...node, node: 'pve2' }));
     expect(told(plan.steps)).toEqual(['pve1: modprobe drbd', 'pve2: modprobe drbd']);
+  });
+});
+
+describe('in force', () => {
+  const withReplica = (nodes: World, node: string, more: Partial<ReplicaFact>): World => {
+    const own = nodes.get(node) ?? bare(node);
+    return new Map([...nodes, [node, { ...own, replicas: new Map([['r0', { ...replica(), ...own.replicas.get('r0'), ...more }]]) }]]);
+  };
+  const withFile = (nodes: World, change: (text: string) => string): World => new Map([...nodes].map(([name, node]) => [name, { ...node, resFiles: new Map([['r0', change(node.resFiles.get('r0') ?? '')]]) }]));
+  const paths = (plan: Told) => plan.fields.map(({ path, from, to, effect }) => `${path}: ${String(from)} → ${String(to)}${effect === 'refused' ? ' (refused)' : ''}`);
+
+  test('an option is written on all nodes, and taken into use on all', () => {
+    const plan = resource(MADE, { ...SPEC, verify: { algorithm: 'crc32c' } });
+    expect([paths(plan), told(plan.steps)]).toEqual([['options.net.verify-alg: undefined → crc32c'], [
+      'pve1: write /etc/drbd.d/r0.res', 'pve2: write /etc/drbd.d/r0.res', 'pve1: drbdadm adjust r0', 'pve2: drbdadm adjust r0', 'wait until its nodes are connected', 'wait until it is in sync (up to 1G at 20M a second, 1 min)',
+    ]]);
+    expect(resource(through(MADE, plan.steps), { ...SPEC, verify: { algorithm: 'crc32c' } }).fields).toEqual([]);
+  });
+  test('a file that was changed by hand is put back', () => expect(paths(resource(withFile(MADE, (text) => text.replace('protocol C', 'protocol A'))))).toEqual(['options.net.protocol: A → C']));
+  test('and one that only looks otherwise', () => expect(paths(resource(withFile(MADE, (text) => text.replaceAll('    ', '\t'))))).toEqual(['nodes.pve1.file: another text → as written from Git', 'nodes.pve2.file: another text → as written from Git']));
+  test('what runs otherwise than its file says shows the commands that mend it', () => {
+    const plan = resource(withReplica(MADE, 'pve2', { adjust: ['drbdsetup-84 net-options --protocol=C'] }));
+    expect([plan.fields, told(plan.steps)[0]]).toEqual([[{ path: 'nodes.pve2.running', from: 'not as its file says', to: 'as its file says', effect: 'live', note: 'drbdsetup-84 net-options --protocol=C' }], 'pve2: drbdadm adjust r0']);
+  });
+  test('made by hand and the same it only gets our mark', () => {
+    const plan = resource(withFile(MADE, (text) => text.replace(/^.*\n/, '')));
+    expect([plan.verb, paths(plan).filter((path) => path.startsWith('options')), told(plan.steps).slice(0, 2)]).toEqual(['adopt', [], ['pve1: write /etc/drbd.d/r0.res', 'pve2: write /etc/drbd.d/r0.res']]);
+    expect(told(plan.steps).filter((step) => /create-md|lvcreate|primary|new-current/.test(step))).toEqual([]);
+  });
+  test('on another disk by hand it stays where it is', () => {
+    const plan = resource(withFile(MADE, (text) => text.replace(/^.*\n/, '').replaceAll('/dev/pve/r0', '/dev/sdb1')), { ...SPEC, storage: undefined });
+    expect([paths(plan).filter((path) => path.includes('backing')), told(plan.steps)]).toEqual([
+      ['nodes.pve1.backing: /dev/sdb1 → /dev/pve/r0 (refused)', 'nodes.pve2.backing: /dev/sdb1 → /dev/pve/r0 (refused)'], ['held REFUSED change nodes.pve1.backing', 'held REFUSED change nodes.pve2.backing'],
+    ]);
+  });
+  test('it grows on all nodes, then once, then LVM, while guests run', () => {
+    const plan = resource(MADE, { ...SPEC, size: '2G' });
+    expect([paths(plan), told(plan.steps)]).toEqual([['size: 1G → 2G'], [
+      'pve1: lvextend -L 2147483648b pve/r0', 'pve2: lvextend -L 2147483648b pve/r0', 'pve1: drbdadm resize r0', 'wait until it is in sync (up to 1G at 20M a second, 1 min)', 'pve1: pvresize /dev/drbd0',
+    ]]);
+    for (let done = 1; done < 3; done += 1) {
+      const next = resource(through(MADE, plan.steps.slice(0, done)), { ...SPEC, size: '2G' });
+      expect(told(next.steps)).toEqual([...(done === 1 ? ['pve2: lvextend -L 2147483648b pve/r0'] : []), 'pve1: drbdadm resize r0', expect.stringContaining('wait'), 'pve1: pvresize /dev/drbd0']);
+    }
+  });
+  test('it does not shrink', () => expect(told(resource(MADE, { ...SPEC, size: '512M' }).steps)).toEqual(['held REFUSED change size']));
+  test('without room nothing is grown', () => {
+    const full = new Map([...MADE].map(([name, node]) => [name, { ...node, groups: node.groups.map((group) => ({ ...group, freeBytes: 0 })) }]));
+    expect(told(resource(full, { ...SPEC, size: '2G' }).steps)[0]).toBe('held STORAGE_FULL pve1: lvextend -L 2147483648b pve/r0');
+  });
+  test('a replaced disk is filled from the good one, and never the other way', () => {
+    const own = MADE.get('pve2') ?? bare('pve2');
+    const lost = withReplica(new Map([...MADE, ['pve2', { ...own, volumes: [] }]]), 'pve2', { disk: 'Diskless', metadata: 'unknown', generations: [], adjust: [] });
+    const plan = resource(lost);
+    expect(told(plan.steps).slice(0, 3)).toEqual(['pve2: lvcreate -y -Wy -Zy -n r0 -L 1073741824b --addtag latido pve', 'pve2: drbdadm create-md r0', 'pve2: drbdadm adjust r0']);
+    expect(plan.steps[1]?.guards).toContainEqual({ is: 'drbd-uptodate', resource: 'r0', node: 'pve1' });
+    const alone = withReplica(lost, 'pve1', { disk: 'Inconsistent' });
+    expect(told(resource(alone).steps)[1]).toBe('held LAST_COPY create the metadata on pve2');
+  });
+  test('a node that does not tell makes it unknown', () => expect(resource(new Map([...MADE, ['pve2', { ...bare('pve2'), unread: 'it does not answer' }]])).observed).toEqual({ state: 'unknown', why: 'pve2: it does not answer' }));
+  test('a cut link is told and left to DRBD', () => {
+    const cut = withReplica(withReplica(MADE, 'pve1', { peers: [peer('pve2', { connection: 'Connecting', disk: 'DUnknown', replication: 'Off' })] }), 'pve2', { peers: [peer('pve1', { connection: 'Connecting', disk: 'DUnknown', replication: 'Off' })] });
+    const plan = resource(cut);
+    expect([plan.verb, plan.steps, plan.result.notes]).toEqual(['none', [], ['r0 on pve1 is Connecting to pve2']]);
+    expect(told(resource(cut, { ...SPEC, size: '2G' }).steps).map((step) => step.split(' ')[1])).toEqual(['WAITS_FOR', 'WAITS_FOR', 'WAITS_FOR', 'WAITS_FOR', 'WAITS_FOR']);
+  });
+  test('during a resync a node is not made Primary', () => {
+    const busy = withReplica(withReplica(MADE, 'pve1', { peers: [peer('pve2', { disk: 'Inconsistent', replication: 'SyncSource', outOfSyncBytes: MIB })] }), 'pve2', { role: 'Secondary', disk: 'Inconsistent', peers: [peer('pve1', { replication: 'SyncTarget', donePercent: 41.2, secondsLeft: 150 })] });
+    expect(resource(busy).steps.map(({ hold }) => hold)).toEqual([{ code: 'RESYNC', reason: 'pve2 is being resynchronised from pve1: 41 % done, about 3 min left', approvable: false }]);
+  });
+});
+
+describe('a shared secret', () => {
+  const KEYED = { ...SPEC, sharedSecret: { secret: 'drbd/r0' } };
+  const secrets = { secrets: new Map([['drbd/r0', 'v1']]) };
+  const steps = resource(world(), KEYED, { facts: secrets }).steps;
+  const made = steps.reduce((now, step) => perform(now, step, { 'drbd/r0': 's3cr3t' }), world());
+  const keyed = (more: Partial<Scene>) => resource(made, KEYED, { memory: { secrets: { sharedSecret: 'v1' } }, facts: { ...secrets, storageNodes: made }, ...more });
+
+  test('stands as a reference in what is written, in a file for root alone', () => {
+    const write = steps.find(({ title }) => title.startsWith('write'))?.action;
+    expect(write).toMatchObject({ argv: expect.arrayContaining(['0600']), stdin: [expect.stringContaining('shared-secret "'), { secret: 'drbd/r0' }, expect.stringContaining('";')] });
+  });
+  test('is in sync afterwards', () => expect(keyed({}).fields).toEqual([]));
+  test('is written again when its value is another', () => expect(keyed({ memory: { secrets: { sharedSecret: 'v0' } } }).fields).toEqual([{ path: 'sharedSecret', from: '<secret>', to: { secret: 'drbd/r0' }, effect: 'live' }]));
+  test('shows nowhere', () => {
+    const other = resource(made, SPEC, { facts: { ...secrets, storageNodes: made } });
+    expect(JSON.stringify([keyed({ memory: { secrets: { sharedSecret: 'v0' } } }), other.fields, other.steps, other.result])).not.toContain('s3cr3t');
+    expect(other.fields.map(({ path }) => path)).toEqual(['sharedSecret']);
   });
 });

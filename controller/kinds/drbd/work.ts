@@ -15,6 +15,7 @@ import { onTop } from './on-top.ts';
 import { departures, lastCopy } from './departures.ts';
 import type { Copy, Scene, Work } from './scene.ts';
 import { diskful, isNewCopy, nodesOf, rateOf } from './scene.ts';
+import { resyncText } from './resync.ts';
 import { splitWork } from './split.ts';
 import { wantedRes } from './wanted.ts';
 import type { DrbdSpec } from './schema.ts';
@@ -154,18 +155,6 @@ function unlessInSync({ name, facts, copies }: Scene, nodes: readonly string[]):
   if (why === undefined) return undefined;
   const running = resyncText(copies);
   return running === undefined ? { code: 'WAITS_FOR', reason: why, approvable: false } : { code: 'RESYNC', reason: running, approvable: false };
-}
-
-/** `b is being resynchronised from a: 41 % done, about 3 min left`. */
-export function resyncText(copies: readonly Copy[]): string | undefined {
-  for (const { node, replica } of copies) {
-    for (const peer of replica?.peers ?? []) {
-      if (!/^(?:Sync|PausedSync)Target$/.test(peer.replication)) continue;
-      const left = peer.secondsLeft === undefined ? '' : `, about ${peer.secondsLeft < 90 ? `${Math.ceil(peer.secondsLeft)} s` : `${Math.ceil(peer.secondsLeft / 60)} min`} left`;
-      return `${node} is being resynchronised from ${peer.name}${peer.donePercent === undefined ? '' : `: ${Math.floor(peer.donePercent)} % done`}${left}${peer.replication.startsWith('Paused') ? ' (paused)' : ''}`;
-    }
-  }
-  return undefined;
 }
 
 function stateFields(scene: Scene, files: Comparison): readonly FieldChange[] {

@@ -8,6 +8,7 @@ import type { Ref } from '../../model/ref.ts';
 import type { Desired } from '../../model/desired.ts';
 import { isObject } from '../../model/json.ts';
 import type { ApiTables } from '../../pve/api-tables.ts';
+import { heldAbove } from '../drbd/above.ts';
 import { createSteps } from './create.ts';
 import { deleteFields, deleteSteps, RECLAIM_DELETE } from './delete.ts';
 import { isDiskSlot, parseDesiredDisk } from './disks.ts';
@@ -75,6 +76,17 @@ function diffGuest(tables: ApiTables, type: GuestType, subject: Subject<GuestSpe
 }
 
 function stepsFor(tables: ApiTables, type: GuestType, change: Change<GuestSpec, GuestLive>, context: KindContext): Steps {
+  const asked = ownSteps(tables, type, change, context);
+  return asked.steps.length === 0 ? asked : { ...asked, steps: heldAbove(asked.steps, storagesOf(type, change), context) };
+}
+
+/** Those that it has disks on, and those that it is to have. */
+function storagesOf(type: GuestType, { subject, observed }: Change<GuestSpec, GuestLive>): readonly string[] {
+  const has = observed.state === 'present' ? volumes(type, observed.live).map(({ storage }) => storage) : [];
+  return [...new Set([...has, ...(subject.desired ? storagesWanted(type, subject.desired) : [])])].sort();
+}
+
+function ownSteps(tables: ApiTables, type: GuestType, change: Change<GuestSpec, GuestLive>, context: KindContext): Steps {
   if (change.verb === 'create') return createSteps(tables, type, change, context);
   if (change.verb === 'delete') return deleteSteps(tables, type, change, context);
   return updateSteps(tables, type, change, context);
@@ -105,19 +117,22 @@ function templateGuest(object: DesiredObject<GuestSpec>, type: GuestType, facts:
 }
 
 /** DRBD → storage → guest → HA → virtual IP: a guest needs its storages, its pool, its template and, up to version 8, its HA group. */
-function requiresOf(tables: ApiTables, type: GuestType, { spec }: DesiredObject<GuestSpec>, desired: Desired): readonly Ref[] {
-  const storages = Object.entries(spec.config ?? {}).filter(([option]) => isDiskSlot(type, option)).flatMap(([, value]) => {
-    const disk = parseDesiredDisk(type, value);
-    return 'problem' in disk || disk.type === 'given' ? [] : disk.storages;
-  });
+function requiresOf(tables: ApiTables, type: GuestType, object: DesiredObject<GuestSpec>, desired: Desired): readonly Ref[] {
+  const { spec } = object;
   const from = spec.source?.template;
   // A template that no manifest defines may be there already: only the cluster knows.
   const template = from === undefined ? [] : manifestsNamed(desired, type, from).map((object) => object.ref);
   return [
-    ...[...new Set(storages)].sort().map((name) => ({ kind: 'Storage', name })),
+    ...[...new Set(storagesWanted(type, object))].sort().map((name) => ({ kind: 'Storage', name })),
     ...(spec.pool === undefined ? [] : [{ kind: 'Pool', name: spec.pool }]),
     ...template,
     ...(spec.ha?.group !== undefined && Number(tables.version) < RULES_SINCE ? [{ kind: 'HAGroup', name: spec.ha.group }] : []),
   ];
 }
 
+function storagesWanted(type: GuestType, { spec }: DesiredObject<GuestSpec>): readonly string[] {
+  return Object.entries(spec.config ?? {}).filter(([option]) => isDiskSlot(type, option)).flatMap(([, value]) => {
+    const disk = parseDesiredDisk(type, value);
+    return 'problem' in disk || disk.type === 'given' ? [] : disk.storages;
+  });
+}

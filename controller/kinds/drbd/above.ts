@@ -1,0 +1,64 @@
+// In: the storages that something stands on. Out: the DRBD resources below them, and why nothing may be moved, started, stopped
+// or changed on them now. Pure. Found by the manifests, and by what LVM shows where no manifest tells.
+import { objectsOf } from '../../model/desired.ts';
+import type { KindContext } from '../../model/kind.ts';
+import type { Condition, Hold, Step } from '../../model/step.ts';
+import { compareText } from '../../model/ref.ts';
+import { notInSync } from '../../safety/drbd.ts';
+import { splitsOf } from '../../safety/generations.ts';
+import { copyOf, diskful, holdersOf } from './scene.ts';
+import type { Copy } from './scene.ts';
+import type { DrbdSpec } from './schema.ts';
+import { resyncText } from './resync.ts';
+
+interface Base { readonly resource: string; readonly nodes: readonly string[]; readonly copies: readonly Copy[] }
+
+/** Resources below these storages, by name. */
+function basesOf(storages: readonly string[], { facts, desired }: KindContext): readonly Base[] {
+  const named = objectsOf(desired, 'DrbdResource').filter(({ spec }) => storages.includes((spec as DrbdSpec).storage?.id ?? '')).map(({ ref }) => ref.name);
+  const groups = storages.flatMap((storage) => facts.storageDefs.get(storage)?.vgname ?? []);
+  const found = [...facts.storageNodes?.values() ?? []].flatMap(({ physical, replicas }) => physical.filter(({ group }) => groups.includes(group)).flatMap(({ device }) => {
+    const minor = /^\/dev\/drbd(\d+)$/.exec(device)?.[1];
+    return [...replicas.values()].filter((replica) => minor !== undefined && replica.minor === Number(minor)).map(({ resource }) => resource);
+  }));
+  return [...new Set([...named, ...found])].sort(compareText).map((resource) => {
+    const copies = holdersOf(resource, facts).flatMap((node) => copyOf(resource, node, undefined, facts) ?? []);
+    const written = objectsOf(desired, 'DrbdResource').find(({ ref }) => ref.name === resource)?.spec as DrbdSpec | undefined;
+    const nodes = written ? Object.entries(written.nodes).filter(([, { diskless }]) => !diskless).map(([node]) => node) : diskful(copies).map(({ node }) => node);
+    return { resource, copies, nodes: [...nodes].sort(compareText) };
+  });
+}
+
+/** The same steps: all held while the data below is split, moves held while its copies are not equal and asked again just before. */
+export function heldAbove(steps: readonly Step[], storages: readonly string[], context: KindContext): readonly Step[] {
+  const bases = basesOf(storages, context);
+  if (bases.length === 0) return steps;
+  const split = splitBelow(bases, context);
+  if (split) return steps.map((step) => (step.hold?.approvable === false ? step : { ...step, hold: split }));
+  const unequal = unequalBelow(bases, context);
+  const inSync = bases.map(({ resource, nodes }): Condition => ({ is: 'drbd-in-sync', resource, nodes }));
+  return steps.map((step) => {
+    if (!isMove(step)) return step;
+    return { ...step, guards: [...step.guards, ...inSync], ...(unequal && step.hold?.approvable !== false ? { hold: unequal } : {}) };
+  });
+}
+
+function isMove({ risk, action }: Step): boolean {
+  return risk === 'migration' || (action.via === 'pve' && action.path.endsWith('/migrate'));
+}
+
+function splitBelow(bases: readonly Base[], { facts }: KindContext): Hold | undefined {
+  for (const { resource, nodes } of bases) {
+    const [event] = splitsOf(resource, nodes, facts.storageNodes);
+    if (event) return { code: 'SPLIT_BRAIN', reason: `${resource}, on which it stands, is split (event ${event.id}): ${event.nodes.join(' and ')} have written apart from each other`, approvable: false };
+  }
+  return undefined;
+}
+
+function unequalBelow(bases: readonly Base[], { facts }: KindContext): Hold | undefined {
+  for (const { resource, nodes, copies } of bases) {
+    const why = notInSync({ resource, nodes }, facts);
+    if (why !== undefined) return { code: 'RESYNC', reason: `${resource}, on which it stands, is not in sync: ${resyncText(copies) ?? why}`, approvable: false };
+  }
+  return undefined;
+}
