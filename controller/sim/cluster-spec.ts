@@ -1,9 +1,12 @@
 // In: a cluster written down literally, as little of it as matters. Out: the state it starts in.
 // Must never guess at random: what is left out has one fixed default.
 import { emptyHa } from './ha/state.ts';
+import { hostFrom } from './nodes/spec.ts';
+import type { HostSpec, ResourceSpec } from './nodes/spec.ts';
+import { emptyWorld } from './nodes/state.ts';
 import type { ClusterState, ConfigValue, GuestBehaviour, GuestConfig, GuestState, GuestType, NodeState, StorageState, VolumeState } from './state.ts';
 
-export interface NodeSpec {
+export interface NodeSpec extends HostSpec {
   readonly name: string;
   readonly address?: string;
   readonly memoryBytes?: number;
@@ -56,6 +59,8 @@ export interface ClusterSpec {
   readonly options?: ClusterState['options'];
   /** Sizes of volume groups by name and of file systems by path, in bytes: storages that are made on them get this capacity. */
   readonly disks?: Readonly<Record<string, number>>;
+  /** DRBD resources that were made by hand. */
+  readonly drbd?: readonly ResourceSpec[];
   /** How guests made through the API behave; default: they react to a shutdown. `{}`: their disks are empty and nothing reacts. */
   readonly newGuests?: GuestBehaviour;
 }
@@ -83,10 +88,16 @@ export function initialState(spec: ClusterSpec, release: string, startMs: number
     guests: {},
     storages: Object.fromEntries(storages.map((storage) => [storage.id, storage])),
     pools: Object.fromEntries(Object.entries(spec.pools ?? {}).map(([id, pool]) => [id, { ...(pool.comment === undefined ? {} : { comment: pool.comment }), vms: [...(pool.vms ?? [])], storages: [] }])),
-    access: accessState(spec), newGuests: spec.newGuests ?? REACTING, disks: spec.disks ?? {}, ha: emptyHa(), options: spec.options ?? {}, jobs: {}, tasks: {}, other: {},
+    access: accessState(spec), newGuests: spec.newGuests ?? REACTING, disks: spec.disks ?? {}, ha: emptyHa(), options: spec.options ?? {}, jobs: {}, tasks: {}, below: { ...emptyWorld(), hosts: hostsOf(spec, nodes) }, other: {},
   };
   for (const guest of spec.guests ?? []) addGuest(state, guest, startMs);
   return state;
+}
+
+/** Only those that are described: most clusters are only asked over the API. */
+function hostsOf(spec: ClusterSpec, nodes: readonly NodeState[]): ClusterState['below']['hosts'] {
+  const described = (spec.nodes ?? []).filter(({ drbd, volumeGroups, devices }) => drbd !== undefined || volumeGroups || devices);
+  return Object.fromEntries(described.map((one) => [one.name, hostFrom(one.name, nodes.find(({ name }) => name === one.name)?.address ?? '', one)]));
 }
 
 function pveVersion(release: string): string {

@@ -5,6 +5,7 @@ import { isObject } from '../model/json.ts';
 import type { ApiTables } from '../pve/api-tables.ts';
 import { LAB_TOKEN, type ClusterSpec, type GuestSpec } from './cluster-spec.ts';
 import { labCertificate, serve, type Certificate } from './server.ts';
+import { resumeNodes } from './nodes/world.ts';
 import { Simulation } from './simulation.ts';
 import type { ClusterState } from './state.ts';
 
@@ -132,6 +133,7 @@ function parsed(text: string): { readonly [key: string]: unknown } | undefined {
 /** The tasks that ran when the lab ended are gone, as after a power loss of the node they ran on. */
 function restore(sim: Simulation, state: ClusterState, now: number): void {
   Object.assign(sim.state, state);
+  resumeNodes(sim);
   for (const task of Object.values(sim.state.tasks)) {
     if (task.endtime !== undefined) continue;
     task.endtime = Math.floor(now / 1000);

@@ -11,8 +11,9 @@ import type { ClusterSpec } from './cluster-spec.ts';
 const SIZES: Readonly<Record<string, string>> = { memory: 'memoryBytes', capacity: 'capacityBytes', size: 'sizeBytes' };
 
 const KEYS = {
-  cluster: ['clusterName', 'pveVersion', 'qdevice', 'nodes', 'storages', 'guests', 'pools', 'options', 'disks', 'newGuests'],
-  nodes: ['name', 'address', 'memory', 'cores', 'bridges', 'power', 'kvm', 'thinPools', 'zpools'],
+  cluster: ['clusterName', 'pveVersion', 'qdevice', 'nodes', 'storages', 'guests', 'pools', 'options', 'disks', 'newGuests', 'drbd'],
+  nodes: ['name', 'address', 'memory', 'cores', 'bridges', 'power', 'kvm', 'thinPools', 'zpools', 'drbd', 'volumeGroups', 'devices'],
+  drbd: ['name', 'minor', 'backing', 'size', 'nodes', 'dualPrimary', 'volumeGroup'],
   storages: ['id', 'type', 'shared', 'nodes', 'capacity', 'content', 'options', 'volumes'],
   volumes: ['name', 'size', 'node', 'vmid', 'content', 'format'],
   guests: ['vmid', 'node', 'type', 'name', 'config', 'running', 'template', 'behaviour'],
@@ -24,11 +25,20 @@ export function parseLive(text: string, file: string): ClusterSpec {
   const cluster = record(value, 'the file', KEYS.cluster, file);
   return {
     ...cluster,
-    ...(cluster.nodes === undefined ? {} : { nodes: rows(cluster.nodes, 'nodes', file) }),
+    ...(cluster.nodes === undefined ? {} : { nodes: rows(cluster.nodes, 'nodes', file).map((row, at) => ({ ...row, ...sizesOf(row, 'volumeGroups', `nodes[${at}]`, file), ...sizesOf(row, 'devices', `nodes[${at}]`, file) })) }),
     ...(cluster.storages === undefined ? {} : { storages: rows(cluster.storages, 'storages', file).map((row) => ({ ...row, ...(row.volumes === undefined ? {} : { volumes: rows(row.volumes, 'volumes', file) }) })) }),
+    ...(cluster.drbd === undefined ? {} : { drbd: rows(cluster.drbd, 'drbd', file) }),
     ...(cluster.guests === undefined ? {} : { guests: rows(cluster.guests, 'guests', file) }),
     ...(isObject(cluster.disks) ? { disks: Object.fromEntries(Object.entries(cluster.disks).map(([name, size]) => [name, bytesOf(size, `disks.${name}`, file)])) } : {}),
   } as ClusterSpec;
+}
+
+/** Sizes by name. */
+function sizesOf(row: Row, key: string, what: string, file: string): Row {
+  const sizes = row[key];
+  if (sizes === undefined) return {};
+  if (!isObject(sizes)) throw failure('USAGE', `${file}: ${what}.${key} is not a mapping`);
+  return { [key]: Object.fromEntries(Object.entries(sizes).map(([name, size]) => [name, bytesOf(size, `${what}.${key}.${name}`, file)])) };
 }
 
 type Row = Readonly<Record<string, unknown>>;

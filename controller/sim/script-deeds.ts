@@ -3,6 +3,7 @@
 // Must never wait: a deed with a task goes on by itself.
 import { touch } from './guest-config.ts';
 import { doInPerson } from './in-person.ts';
+import { cutLine, failDisk, healLine, replaceDisk, write } from './nodes/world.ts';
 import { shutDownNode } from './outages.ts';
 import type { Simulation } from './simulation.ts';
 import type { GuestState, StorageState } from './state.ts';
@@ -32,6 +33,11 @@ export function perform(sim: Simulation, deed: WorldDeed): void {
     case 'disk-full': return fill(sim, deed.storage);
     case 'disk-freed': return free(sim, deed.storage);
     case 'clock-jump': return;
+    case 'drbd-link-cut': return cutLine(sim, deed.a, deed.b);
+    case 'drbd-link-heal': return healLine(sim, deed.a, deed.b);
+    case 'drbd-write': return void write(sim, deed.resource, deed.node, deed.bytes);
+    case 'disk-fail': return failDisk(sim, deed.node, deed.resource);
+    case 'disk-replaced': return replaceDisk(sim, deed.node, deed.resource);
     case 'guest-crash': return withGuest(sim, deed.vmid, (guest) => void delete guest.process);
     case 'guest-lock': return withGuest(sim, deed.vmid, (guest) => lock(guest, deed.lock));
     case 'guest-unlock': return withGuest(sim, deed.vmid, (guest) => lock(guest, undefined));

@@ -34,6 +34,8 @@ const DEEDS: Readonly<Record<StepDeed['do'], Readonly<Record<string, Kind | `${K
   'daemon-stop': { node: 'text', daemon: 'text' }, 'daemon-start': { node: 'text', daemon: 'text' },
   'qnetd-off': {}, 'qnetd-on': {}, 'maintenance-on': { node: 'text' }, 'maintenance-off': { node: 'text' },
   'disk-full': { storage: 'text' }, 'disk-freed': { storage: 'text' }, 'clock-jump': { seconds: 'number' },
+  'drbd-link-cut': { a: 'text', b: 'text' }, 'drbd-link-heal': { a: 'text', b: 'text' }, 'drbd-write': { resource: 'text', node: 'text', bytes: 'number' },
+  'disk-fail': { node: 'text', resource: 'text' }, 'disk-replaced': { node: 'text', resource: 'text' },
   'guest-crash': { vmid: 'vmid' }, 'guest-start': { vmid: 'vmid' }, 'guest-stop': { vmid: 'vmid' }, 'guest-delete': { vmid: 'vmid' }, 'guest-unlock': { vmid: 'vmid' },
   'guest-lock': { vmid: 'vmid', lock: 'text' }, 'guest-migrate': { vmid: 'vmid', target: 'text' },
   'config-edit': { vmid: 'vmid', set: 'object?', delete: 'list?' }, 'vm-create': { node: 'text', vmid: 'vmid', config: 'object?' },
@@ -110,6 +112,11 @@ class StepReader {
       case 'guest-stop':
       case 'guest-delete':
       case 'guest-unlock': return { do: name, vmid: number('vmid') };
+      case 'drbd-link-cut':
+      case 'drbd-link-heal': return { do: name, a: text('a'), b: text('b') };
+      case 'drbd-write': return { do: name, resource: text('resource'), node: text('node'), bytes: number('bytes') };
+      case 'disk-fail':
+      case 'disk-replaced': return { do: name, node: text('node'), resource: text('resource') };
       case 'guest-lock': return { do: name, vmid: number('vmid'), lock: text('lock') };
       case 'guest-migrate': return { do: name, vmid: number('vmid'), target: text('target') };
       case 'config-edit': return { do: name, vmid: number('vmid'), set: options(this.#fields?.['set']), delete: (this.#fields?.['delete'] as readonly string[] | undefined) ?? [] };

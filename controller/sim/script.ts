@@ -54,6 +54,10 @@ export type WorldDeed =
   | { readonly do: 'maintenance-on' | 'maintenance-off'; readonly node: string }
   | { readonly do: 'disk-full' | 'disk-freed'; readonly storage: string }
   | { readonly do: 'clock-jump'; readonly seconds: number }
+  /** The replication line between two nodes. */
+  | { readonly do: 'drbd-link-cut' | 'drbd-link-heal'; readonly a: string; readonly b: string }
+  | { readonly do: 'drbd-write'; readonly resource: string; readonly node: string; readonly bytes: number }
+  | { readonly do: 'disk-fail' | 'disk-replaced'; readonly node: string; readonly resource: string }
   | { readonly do: 'guest-crash' | 'guest-start' | 'guest-stop' | 'guest-delete' | 'guest-unlock'; readonly vmid: number }
   | { readonly do: 'guest-lock'; readonly vmid: number; readonly lock: string }
   | { readonly do: 'guest-migrate'; readonly vmid: number; readonly target: string }

@@ -10,6 +10,9 @@ import { SimLog } from './log.ts';
 import { seededRandom } from './random.ts';
 import { Corosync } from './corosync.ts';
 import { HaDaemons } from './ha/daemons.ts';
+import { makeResources } from './nodes/spec.ts';
+import { SimulatedSsh } from './nodes/ssh.ts';
+import { watchNodes } from './nodes/world.ts';
 import { startGuestsAtBoot } from './outages.ts';
 import { isProxyUp } from './quorum.ts';
 import { noFaults, type FaultPlan } from './script.ts';
@@ -40,6 +43,8 @@ export class Simulation {
   readonly corosync: Corosync;
   /** The HA manager's processes; `command` is what only `ha-manager crm-command` can ask. */
   readonly ha: HaDaemons;
+  /** Commands on the nodes, as root. */
+  readonly ssh: SimulatedSsh;
   faults: FaultPlan = noFaults();
   readonly #random: () => number;
   readonly #powerWatchers: ((node: string, power: 'on' | 'off') => void)[] = [];
@@ -55,6 +60,9 @@ export class Simulation {
     this.#random = seededRandom(options.seed);
     this.corosync = new Corosync(this);
     this.ha = new HaDaemons(this);
+    watchNodes(this);
+    this.ssh = new SimulatedSsh(this);
+    makeResources(this, options.cluster.drbd ?? []);
     startGuestsAtBoot(this);
   }
 

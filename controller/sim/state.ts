@@ -3,6 +3,7 @@
 // Must never hold promises, functions or timers: those live in simulation.ts.
 import type { JsonObject } from '../model/json.ts';
 import type { HaState } from './ha/state.ts';
+import type { NodeWorld } from './nodes/state.ts';
 
 /** A value of a guest's configuration file, typed as the API answers it. */
 export type ConfigValue = string | number;
@@ -154,6 +155,8 @@ export interface ClusterState {
   readonly newGuests: GuestBehaviour;
   /** Sizes of what new storages stand on: volume groups by name, file systems by path; bytes. */
   readonly disks: Readonly<Record<string, number>>;
+  /** What the nodes hold below Proxmox: disks, LVM, DRBD. */
+  below: NodeWorld;
   /** Anything else a topic keeps, by topic. */
   other: Record<string, JsonObject>;
 }

@@ -68,7 +68,7 @@ export class World {
     const random = () => this.sim.random();
     const endpoints = Object.keys(this.sim.state.nodes).map((node) => `https://${node}:8006`);
     const pve = createPveClient({ endpoints, credentials: this.#credentials, transport, clock, random });
-    return { pve, clock, store, log: SILENT, random, ...(this.#secrets ? { secrets: this.#secrets } : {}) };
+    return { pve, ssh: this.sim.ssh, clock, store, log: SILENT, random, ...(this.#secrets ? { secrets: this.#secrets } : {}) };
   }
 
   /** Another way into the cluster, through what the test put before it. */
