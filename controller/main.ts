@@ -274,7 +274,7 @@ async function simulate(options: SimulateOptions): Promise<Simulated> {
   const log = (await network()).createLogger({ clock, level: 'silent' });
   const pve = createPveClient({ endpoints: nodes.map((name) => `https://${name}:8006`), credentials: { token: `${LAB_TOKEN.id}=${LAB_TOKEN.secret}` }, transport: sim.transport(), clock, random });
   const [{ createVault }, { INVENTED }] = await Promise.all([import('./secrets/vault.ts'), import('./secrets/invented.ts')]);
-  return { env: { pve, clock, random, log, store: createMemoryStore(), secrets: createVault({ machine: INVENTED, random }) }, trouble: told.text, run: (work) => sim.clock.run(work), log: () => sim.log.lines() };
+  return { env: { pve, ssh: sim.ssh, clock, random, log, store: createMemoryStore(), secrets: createVault({ machine: INVENTED, random }) }, trouble: told.text, run: (work) => sim.clock.run(work), log: () => sim.log.lines() };
 }
 
 async function liveCluster(file: string) {

@@ -3,6 +3,7 @@
 import type { Parsed } from '../manifests/parse.ts';
 import { isObject } from '../model/json.ts';
 import { compareText } from '../model/ref.ts';
+import { parseSize } from '../pve/sizes.ts';
 import type { LabShape } from './context.ts';
 
 /** @param nodes how many, when the manifests name none */
@@ -16,11 +17,12 @@ export function shapeOf(parsed: Parsed, nodes: number): LabShape {
   const cluster = ofKind('Cluster')[0];
   const guests = documents.filter(({ kind }) => kind === 'VirtualMachine' || kind === 'Container');
   const found = leaves(guests.map(({ spec }) => spec));
-  const named = nodesOf(ofKind('Node'), guests, nodes);
-  const made = new Set(ofKind('Storage').map(({ name }) => name));
+  const mirrored = ofKind('DrbdResource');
+  const named = nodesOf(ofKind('Node'), [...guests, ...mirrored.flatMap(({ spec }) => Object.keys(mapping(spec['nodes'])).map((node) => ({ kind: 'Node', name: node, spec: { placement: { node } } })))], nodes);
+  const made = new Set([...ofKind('Storage').map(({ name }) => name), ...mirrored.flatMap(({ spec }) => textIn(mapping(spec['storage'])['id']))]);
   const storages = new Set(['local', ...found.storages].filter((id) => id === 'local' || !made.has(id)));
   return {
-    name: cluster?.name ?? 'lab', qdevice: cluster?.spec['qdevice'] === true, nodes: named,
+    name: cluster?.name ?? 'lab', qdevice: cluster?.spec['qdevice'] === true, nodes: named.map((node) => ({ ...node, ...belowOf(node.name, mirrored) })),
     storages: [...storages].sort(compareText).map((id) => ({ id, shared: id !== 'local' && !id.startsWith('local-') })),
     bridges: [...new Set(['vmbr0', ...found.bridges])].sort(compareText), media: [...found.media].sort(compareText),
     thinPools: pools(ofKind('Storage'), 'lvmthin', (config) => `${String(config['vgname'])}/${String(config['thinpool'])}`),
@@ -32,6 +34,31 @@ export function shapeOf(parsed: Parsed, nodes: number): LabShape {
 function pools(storages: readonly Doc[], type: string, poolOf: (config: Doc['spec']) => string): readonly string[] {
   const found = storages.flatMap(({ spec }) => (spec['type'] === type && isObject(spec['config']) ? [poolOf(spec['config'])] : []));
   return [...new Set(found)].sort(compareText);
+}
+
+/** Room for each resource twice, so that it can grow, and for a little more. */
+const SPARE_BYTES = 8 * 2 ** 30;
+
+/** What DRBD resources stand on at one node. */
+function belowOf(node: string, mirrored: readonly Doc[]): Pick<LabShape['nodes'][number], 'volumeGroups' | 'devices'> {
+  const [groups, devices] = [new Map<string, number>(), new Map<string, number>()];
+  for (const { spec } of mirrored) {
+    const place = mapping(mapping(spec['nodes'])[node]);
+    const bytes = 2 * (parseSize(String(spec['size'])) ?? 0);
+    const [group] = textIn(place['volumeGroup']);
+    const [device] = textIn(place['device']);
+    if (group !== undefined) groups.set(group, (groups.get(group) ?? SPARE_BYTES) + bytes);
+    if (device !== undefined) devices.set(device, bytes / 2);
+  }
+  return { ...(groups.size > 0 ? { volumeGroups: Object.fromEntries(groups) } : {}), ...(devices.size > 0 ? { devices: Object.fromEntries(devices) } : {}) };
+}
+
+function mapping(value: unknown): Readonly<Record<string, unknown>> {
+  return isObject(value) ? value : {};
+}
+
+function textIn(value: unknown): readonly string[] {
+  return typeof value === 'string' ? [value] : [];
 }
 
 export function anyShape(nodes: number): LabShape {

@@ -12,7 +12,8 @@ import type { ClusterState } from './state.ts';
 export interface LabShape {
   readonly name: string;
   readonly qdevice: boolean;
-  readonly nodes: readonly { readonly name: string; readonly address?: string }[];
+  /** Sizes in bytes: volume groups by name, empty disks by path. */
+  readonly nodes: readonly { readonly name: string; readonly address?: string; readonly volumeGroups?: Readonly<Record<string, number>>; readonly devices?: Readonly<Record<string, number>> }[];
   readonly storages: readonly { readonly id: string; readonly shared: boolean }[];
   readonly bridges: readonly string[];
   /** Volumes that are no guest's disks: `local:iso/debian-12.iso`; on every node where the storage is local. */
