@@ -22,6 +22,8 @@ import { refText } from './model/ref.ts';
 import type { Ref } from './model/ref.ts';
 import type { Hold } from './model/step.ts';
 import type { ApplyResult, Progress } from './model/progress.ts';
+import { PLAN_MAX_MS, readWithin } from './observe/deadline.ts';
+import { inOnePartition } from './observe/one-partition.ts';
 import { observe, observeFacts, observeNodes, requireSight } from './observe/observe.ts';
 import { makePlan } from './plan/plan.ts';
 import { memoriesBefore, nextMemories, readInventory, writeInventory } from './status/inventory.ts';
@@ -47,8 +49,17 @@ export interface Round {
   readonly calls: number;
 }
 
-/** Reads only. @throws Failure with every finding, when the commit is not valid or the cluster cannot be seen whole */
-export async function planRound(env: Env, commit: Commit, kindsFor: KindsFor, approved?: string, hold?: HoldObject): Promise<Round> {
+/** Reads only. @throws Failure with every finding, when the commit is not valid or the cluster cannot be seen whole, or not within `maxMs` */
+export async function planRound(env: Env, commit: Commit, kindsFor: KindsFor, approved?: string, hold?: HoldObject, maxMs = PLAN_MAX_MS): Promise<Round> {
+  env.pve.sight?.begin(new Set());
+  try {
+    return await readWithin(env, maxMs, (within) => planFrom(within, commit, kindsFor, approved, hold));
+  } finally {
+    env.pve.sight?.end();
+  }
+}
+
+async function planFrom(env: Env, commit: Commit, kindsFor: KindsFor, approved: string | undefined, hold: HoldObject | undefined): Promise<Round> {
   const before = env.pve.stats.calls;
   const { version, kinds, note } = kindsFor(await releaseOf(env));
   const { desired, findings } = validate(commit.parsed, commit.revision, kinds);
@@ -56,10 +67,12 @@ export async function planRound(env: Env, commit: Commit, kindsFor: KindsFor, ap
   const inventory = await readInventory(env.store);
   const secrets = await openSecrets(env, commit, desired, inventory, findings);
   await requireSight(env.pve);
-  const bulk = { ...await observeFacts(env, version), ...(secrets ? { secrets: secrets.versions } : {}) };
-  refuseOtherCluster(inventory, bulk.clusterName, desired);
-  const facts = await observeNodes(env, desired, kinds, bulk, inventory.memories);
-  const { subjects, observed } = await observe(env, desired, kinds, facts, inventory.memories, desired.cluster.spec.mark ?? DEFAULT_MARK);
+  const { facts, subjects, observed } = await inOnePartition(env.pve, async () => {
+    const bulk = { ...await observeFacts(env, version), ...(secrets ? { secrets: secrets.versions } : {}) };
+    refuseOtherCluster(inventory, bulk.clusterName, desired);
+    const whole = await observeNodes(env, desired, kinds, bulk, inventory.memories);
+    return { isQuorate: whole.quorate, ...await observe(env, desired, kinds, whole, inventory.memories, desired.cluster.spec.mark ?? DEFAULT_MARK) };
+  });
   const warnings = [...findings, ...notes(note, inventory, desired)];
   const plan = makePlan({ desired, facts, subjects, observed, kinds, warnings, ...(approved === undefined ? {} : { approved }), ...(hold === undefined ? {} : { hold: (change: Change) => hold(change, desired) }) });
   return { commit, desired, version, plan, inventory: { ...inventory, cluster: facts.clusterName }, ...(secrets ? { secrets } : {}), calls: env.pve.stats.calls - before };

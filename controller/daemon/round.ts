@@ -61,7 +61,7 @@ function isIdle({ commits, board }: RoundWorld, causes: readonly Cause[]): boole
 }
 
 /** What says nothing about the commit: the cluster, the credentials, the disk. */
-const NOT_THE_COMMIT: ReadonlySet<string> = new Set(['ENDPOINT_UNREACHABLE', 'AUTH_FAILED', 'PERMISSION_DENIED', 'TLS_UNTRUSTED', 'STATE_UNUSABLE', 'STATE_LOCKED']);
+const NOT_THE_COMMIT: ReadonlySet<string> = new Set(['ENDPOINT_UNREACHABLE', 'CLUSTER_SILENT', 'CLUSTER_DIVIDED', 'AUTH_FAILED', 'PERMISSION_DENIED', 'TLS_UNTRUSTED', 'STATE_UNUSABLE', 'STATE_LOCKED']);
 
 async function planBest(world: RoundWorld): Promise<{ readonly round: Round; readonly commit: KnownCommit } | undefined> {
   const { commits } = world;

@@ -41,6 +41,7 @@ export class WatchedEnv {
         get: (...given) => timed('GET', () => pve.get(...given)).then(moved, failed),
         write: (...given) => timed(given[0], () => pve.write(...given)).then(moved, failed),
         learnNodes: (addresses) => pve.learnNodes(addresses),
+        ...(pve.sight ? { sight: pve.sight } : {}),
         get asRoot() { return pve.asRoot ?? false; },
         get stats() { return pve.stats; },
       },

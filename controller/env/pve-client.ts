@@ -1,14 +1,14 @@
 // In: calls of the Proxmox API. Out: their data, from whichever endpoint answers, over any Transport and any Clock.
 // Must never repeat a write that may have had its effect, and never put a secret into a message.
-import { ConnectionError, PveError, type Clock, type HttpRequest, type HttpResponse, type Logger, type PveApi, type Transport } from '../model/doors.ts';
+import { ConnectionError, PveError, type Clock, type GetOptions, type HttpRequest, type HttpResponse, type Logger, type PveApi, type Sight, type Transport } from '../model/doors.ts';
 import type { Json, JsonObject } from '../model/json.ts';
-import { Endpoints } from './endpoints.ts';
+import { Endpoints, hostOf } from './endpoints.ts';
 import { encodeForm } from './form.ts';
 import { Gate } from './gate.ts';
 import { answerData, answerError, isSuccess } from './pve-answer.ts';
 import { createSession, type Credentials, type Session } from './pve-session.ts';
 import { redactText, secretValues } from './redact.ts';
-import { pauseMs, verdictOnAnswer, verdictOnLoss, type Verdict } from './retry.ts';
+import { NotAsked, pauseMs, verdictOnAnswer, verdictOnLoss, type Verdict } from './retry.ts';
 
 export interface PveClientOptions {
   /** `https://host:port`, in the order of preference. */
@@ -50,6 +50,8 @@ interface Call {
   readonly path: string;
   readonly params: JsonObject;
   readonly node?: string;
+  readonly at?: string;
+  readonly signal?: AbortSignal;
   /** Asks for the ticket itself: no credentials, and safe to repeat. */
   readonly login?: boolean;
 }
@@ -62,6 +64,15 @@ export function createPveClient(options: PveClientOptions): PveApi {
 class PveClient implements PveApi {
   readonly stats = { calls: 0, bytes: 0 };
   readonly asRoot: boolean;
+  readonly sight: Sight = {
+    begin: (without) => {
+      this.#endpoints.begin(without, this.#isObserving ? 'remember' : 'forget');
+      this.#isObserving = true;
+    },
+    end: () => { this.#isObserving = false; },
+    used: () => this.#endpoints.seats('used'),
+    all: () => this.#endpoints.seats('all'),
+  };
   readonly #options: PveClientOptions;
   readonly #limits: PveClientLimits;
   readonly #endpoints: Endpoints;
@@ -69,6 +80,7 @@ class PveClient implements PveApi {
   readonly #session: Session;
   readonly #nodes = new Set<string>();
   #settlingUntil = 0;
+  #isObserving = false;
   /** The credentials have been accepted since they were last refused. */
   #accepted = false;
 
@@ -82,8 +94,8 @@ class PveClient implements PveApi {
       this.#call({ method: 'POST', path: '/access/ticket', params, login: true }));
   }
 
-  get(path: string, options: { readonly node?: string; readonly query?: JsonObject } = {}): Promise<Json> {
-    return this.#call({ method: 'GET', path, params: options.query ?? {}, node: options.node });
+  get(path: string, { query = {}, node, at, signal }: GetOptions = {}): Promise<Json> {
+    return this.#call({ method: 'GET', path, params: query, node, at, signal });
   }
 
   write(method: 'POST' | 'PUT' | 'DELETE', path: string, params: JsonObject, options: { readonly node?: string } = {}): Promise<Json> {
@@ -101,12 +113,13 @@ class PveClient implements PveApi {
   /** Sends until there is an end: the loop holds what is tried again, the leaves know why. */
   async #call(call: Call): Promise<Json> {
     const tried = new Set<string>();
+    const losses = new Map<string, string>();
     let rounds = 0;
     let looks = 0;
     for (let exchanges = 1; ; exchanges += 1) {
       // Before the gate: a login that waits for a place behind calls that wait for the login would never end.
       const request = await this.#request(call);
-      const endpoint = this.#endpoints.next(this.#options.clock.now(), call.node, tried);
+      const endpoint = call.at ?? this.#endpoints.next(this.#options.clock.now(), call.node, tried);
       const ending = await this.#gate.through(endpoint, () => this.#exchange(endpoint, request, call));
       if ('response' in ending && isSuccess(ending.response)) return this.#succeeded(ending.response, endpoint, call);
 
@@ -114,17 +127,18 @@ class PveClient implements PveApi {
       if (look !== undefined && looks === 0) {
         looks += 1;
         this.#note(call, endpoint, ending, 'asked a second time');
-        await this.#options.clock.sleep(look);
+        await this.#options.clock.sleep(look, call.signal);
         continue;
       }
       tried.add(endpoint);
+      if ('loss' in ending && !(ending.loss instanceof NotAsked && losses.has(endpoint))) losses.set(endpoint, ending.loss.message);
       const verdict = verdictOn(ending, call);
-      if (!this.#mayRepeat(verdict, exchanges - looks, tried)) throw this.#final(ending, verdict, endpoint, call);
+      if (call.at !== undefined || !this.#mayRepeat(verdict, exchanges - looks, tried)) throw this.#final(ending, verdict, endpoint, call, losses);
       this.#note(call, endpoint, ending, 'repeated');
       if (tried.size < this.#endpoints.count) continue;
       tried.clear();
       rounds += 1;
-      await this.#options.clock.sleep(pauseMs(rounds, this.#options.random));
+      await this.#options.clock.sleep(pauseMs(rounds, this.#options.random), call.signal);
     }
   }
 
@@ -134,16 +148,21 @@ class PveClient implements PveApi {
   }
 
   async #exchange(endpoint: string, request: HttpRequest, call: Call): Promise<Ending> {
+    if (call.signal?.aborted) return { loss: new NotAsked('closed', false, 'nobody waits for the answer any more') };
+    if (this.#isObserving && isRead(call) && this.#endpoints.isSilent(endpoint)) return { loss: new NotAsked('timeout', false, `${endpoint} answered nothing before, and is not asked again in this round`) };
+    const answersBefore = this.#endpoints.answersOf(endpoint);
     this.stats.calls += 1;
     this.stats.bytes += Buffer.byteLength(request.body ?? '');
     const timeoutMs = isRead(call) ? this.#limits.readTimeoutMs : this.#limits.writeTimeoutMs;
     try {
-      const response = await this.#options.transport.send(endpoint, request, timeoutMs);
+      const response = await this.#options.transport.send(endpoint, request, timeoutMs, call.signal);
       this.stats.bytes += Buffer.byteLength(response.body);
       this.#endpoints.worked(endpoint);
+      if (isRead(call) && call.at === undefined) this.#endpoints.used(endpoint);
       return { response };
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
+      if (error.code === 'timeout' && isRead(call)) this.#endpoints.timedOut(endpoint, answersBefore);
       // A connection that broke under a request says nothing of the endpoint; a write may just take its time.
       if (!error.sent || (error.code === 'timeout' && isRead(call))) this.#endpoints.failed(endpoint, this.#options.clock.now());
       return { loss: error };
@@ -182,8 +201,8 @@ class PveClient implements PveApi {
     return status === 403 && settling ? SECOND_LOOK_MS : undefined;
   }
 
-  #final(ending: Ending, verdict: Verdict, endpoint: string, call: Call): Error {
-    if ('loss' in ending) return this.#lossOf(ending.loss, call);
+  #final(ending: Ending, verdict: Verdict, endpoint: string, call: Call, losses: ReadonlyMap<string, string>): Error {
+    if ('loss' in ending) return this.#lossOf(new ConnectionError(ending.loss.code, ending.loss.sent, eachLoss(losses)), call);
     const { status, reason } = ending.response;
     if (status === 401) this.#accepted = false;
     if (verdict.again === 'doubt') return this.#lossOf(new ConnectionError('closed', true, `${endpoint} passed it on and answered ${status} ${reason}`), call);
@@ -206,6 +225,12 @@ class PveClient implements PveApi {
     const secrets = [...this.#session.secrets(), ...secretValues(call.params)];
     return (text) => redactText(text, secrets);
   }
+}
+
+/** Why each endpoint failed; most messages name theirs already. */
+function eachLoss(losses: ReadonlyMap<string, string>): string {
+  const named = [...losses].map(([endpoint, why]) => (losses.size === 1 || why.includes(hostOf(endpoint)) ? why : `${new URL(endpoint).host}: ${why}`));
+  return named.join('; ');
 }
 
 function isRead(call: Call): boolean {

@@ -9,6 +9,9 @@ import { AnswerTooLarge } from './pve-answer.ts';
  */
 export type Verdict = { readonly again: 'no' | 'doubt' | 'untried' } | { readonly again: 'elsewhere'; readonly exchangesMax: number };
 
+/** Not sent, on purpose: the endpoint is silent, or nobody waits for the answer any more. */
+export class NotAsked extends ConnectionError {}
+
 const FINAL: Verdict = { again: 'no' };
 const DOUBT: Verdict = { again: 'doubt' };
 const ELSEWHERE: Verdict = { again: 'elsewhere', exchangesMax: Infinity };
@@ -17,6 +20,7 @@ const ONCE_MORE: Verdict = { again: 'elsewhere', exchangesMax: 2 };
 
 export function verdictOnLoss(error: ConnectionError, isRead: boolean): Verdict {
   if (error instanceof AnswerTooLarge) return FINAL;
+  if (error instanceof NotAsked) return { again: 'untried' };
   // A wrong certificate does not get better by asking again, yet another endpoint may have the right one.
   if (error.code === 'tls' && !error.sent) return { again: 'untried' };
   if (!error.sent) return ELSEWHERE;

@@ -71,15 +71,33 @@ export interface PveApi {
    * Throws PveError for an answer of Proxmox and ConnectionError when none could be had.
    * @param path below `/api2/json`, percent-encoded: `/nodes/pve1/qemu/110/config`
    * @param options.node holds the object: asked at its own endpoint where known, which is cheaper than a proxied call
+   * @param options.at an endpoint of `sight`: asked there, and nowhere else
+   * @param options.signal aborted: nothing more is sent, and what is under way is given up
    */
-  get(path: string, options?: { readonly node?: string; readonly query?: JsonObject }): Promise<Json>;
+  get(path: string, options?: GetOptions): Promise<Json>;
   /** Never repeated once it may have had an effect: then it throws ConnectionError with `sent` true. */
   write(method: 'POST' | 'PUT' | 'DELETE', path: string, params: JsonObject, options?: { readonly node?: string }): Promise<Json>;
   /** Tells which endpoint is which node (addresses from /cluster/status), so that reads go there. */
   learnNodes(addresses: Readonly<Record<string, string>>): void;
   /** True when the calls are made as root@pam with a ticket. */
   readonly asRoot?: boolean;
+  /** Absent: there is one endpoint only, or it does not matter which one answers. */
+  readonly sight?: Sight;
   readonly stats: { readonly calls: number; readonly bytes: number };
+}
+export interface GetOptions { readonly node?: string; readonly query?: JsonObject; readonly at?: string; readonly signal?: AbortSignal }
+
+/** An endpoint, and the node that it is, where known. */
+export interface Seat { readonly endpoint: string; readonly node?: string }
+
+/** Which endpoints answer: one observation must not be put together from the members of two partitions. */
+export interface Sight {
+  /** A new observation: nobody has answered yet. Whoever stays silent in it is not asked again before its end. @param without endpoints that are not asked at all, also after its end */
+  begin(without: ReadonlySet<string>): void;
+  end(): void;
+  /** Who has answered since `begin`. */
+  used(): readonly Seat[];
+  all(): readonly Seat[];
 }
 
 /** What a command on a node came to. */

@@ -24,6 +24,8 @@ export const FINDING_CODES = {
   STORAGE_UNKNOWN: 'the cluster has no such storage',
   BRIDGE_UNKNOWN: 'the node has no such bridge',
   ENDPOINT_UNREACHABLE: 'no endpoint of the cluster answered',
+  CLUSTER_SILENT: 'the cluster could not be read in time',
+  CLUSTER_DIVIDED: 'members answered that do not see each other',
   CLUSTER_DIFFERENT: 'the endpoints belong to another cluster than before',
   AUTH_FAILED: 'the credentials were refused',
   PERMISSION_DENIED: 'the token lacks a privilege',

@@ -103,7 +103,7 @@ export function createFileReader(options: FileReaderOptions): FileReader {
   return {
     pve: {
       get: async (path, how) => {
-        const known = how?.query === undefined ? await fromFiles(path) : undefined;
+        const known = how?.query === undefined && how?.at === undefined ? await fromFiles(path) : undefined;
         if (known !== undefined) return known;
         const answer = await pve.get(path, how);
         if (path === '/version' && isObject(answer) && typeof answer.version === 'string' && answer.version !== release) {
@@ -114,6 +114,7 @@ export function createFileReader(options: FileReaderOptions): FileReader {
       },
       write: (method, path, params, how) => pve.write(method, path, params, how),
       learnNodes: (addresses) => pve.learnNodes(addresses),
+      ...(pve.sight ? { sight: pve.sight } : {}),
       get asRoot() { return pve.asRoot ?? false; },
       get stats() { return pve.stats; },
     },

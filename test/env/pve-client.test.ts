@@ -116,7 +116,7 @@ test('when all endpoints are lost, rounds are repeated with growing pauses and a
   const transport = fakeTransport(refused());
   const { pve, run, clock } = world(transport);
   const error = await run(errorOf(pve.get('/x')));
-  expect(error).toMatchObject({ name: 'ConnectionError', sent: false, message: 'GET /x: connection refused' });
+  expect(error).toMatchObject({ name: 'ConnectionError', sent: false, message: 'GET /x: 10.0.0.1:8006: connection refused; 10.0.0.2:8006: connection refused' });
   expect(endpointsOf(transport)).toEqual([A, B, A, B]);
   expect(clock.now()).toBe(375);
 });
@@ -136,7 +136,7 @@ test('with one endpoint the pauses double, spread by the random numbers', async 
 test('an unexpected certificate everywhere is told at once', async () => {
   const transport = fakeTransport(new ConnectionError('tls', false, 'certificate AA:BB is not the expected one'));
   const { pve, run, clock } = world(transport);
-  expect(await run(errorOf(pve.get('/x')))).toMatchObject({ code: 'tls', sent: false, message: 'GET /x: certificate AA:BB is not the expected one' });
+  expect(await run(errorOf(pve.get('/x')))).toMatchObject({ code: 'tls', sent: false, message: 'GET /x: 10.0.0.1:8006: certificate AA:BB is not the expected one; 10.0.0.2:8006: certificate AA:BB is not the expected one' });
   expect([endpointsOf(transport), clock.now()]).toEqual([[A, B], 0]);
 });
 
@@ -303,6 +303,53 @@ test('exchanges are bounded per endpoint and in all, first come first served', a
   await clock.run(Promise.all(['a1', 'a2', 'a3', 'a4', 'b1', 'b2'].map((path) => pve.get(`/${path}`, { node: path[0] }))));
   expect(started).toEqual(['a1', 'a2', 'b1', 'a3', 'a4', 'b2']);
   expect([mostAtA, most]).toEqual([2, 3]);
+});
+
+test('an endpoint that takes connections and stays silent costs two time-outs for an observation, not one for each read', async () => {
+  const { clock, run, ...rest } = world(fakeTransport(async ({ timeoutMs }) => {
+    await clock.sleep(timeoutMs);
+    throw new ConnectionError('timeout', true, 'no answer');
+  }));
+  rest.pve.sight?.begin(new Set());
+  const reads = () => Promise.all(Array.from({ length: 40 }, (_, index) => errorOf(rest.pve.get(`/x/${index}`))));
+  const errors = await run(reads());
+  expect(clock.now()).toBeLessThan(5 * 30_000);
+  const before = rest.pve.stats.calls;
+  await run(reads());
+  expect(rest.pve.stats.calls).toBe(before);
+  expect(String(errors[39])).toMatch(/10\.0\.0\.1.*10\.0\.0\.2/);
+  rest.pve.sight?.end();
+  await run(errorOf(rest.pve.get('/x')));
+  expect(rest.pve.stats.calls).toBeGreaterThan(before);
+});
+
+test('a read that hangs alone, while others are answered, silences nobody', async () => {
+  const { clock, run, ...rest } = world(fakeTransport(async ({ request, timeoutMs }) => {
+    if (!request.url.includes('hangs')) return ok(1);
+    await clock.sleep(timeoutMs);
+    throw new ConnectionError('timeout', true, 'no answer');
+  }), { endpoints: [A] });
+  rest.pve.sight?.begin(new Set());
+  const hanging = errorOf(rest.pve.get('/hangs'));
+  await run((async () => {
+    for (let index = 0; index < 10; index += 1) {
+      await clock.sleep(10_000);
+      await rest.pve.get('/x');
+    }
+  })());
+  expect(String(await run(hanging))).toMatch('no answer');
+  expect(await run(rest.pve.get('/x'))).toBe(1);
+});
+
+test('an endpoint that is left out is asked by nobody, and one that is named is asked alone', async () => {
+  const transport = fakeTransport(ok([]));
+  const { pve, run } = world(transport);
+  pve.learnNodes({ a: '10.0.0.1', b: '10.0.0.2' });
+  pve.sight?.begin(new Set([A]));
+  await run(pve.get('/x', { node: 'a' }));
+  expect(pve.sight?.used()).toEqual([{ endpoint: B, node: 'b' }]);
+  await run(pve.get('/x', { at: A }));
+  expect([endpointsOf(transport), pve.sight?.used()]).toEqual([[B, A], [{ endpoint: B, node: 'b' }]]);
 });
 
 test('calls and bytes are counted on the wire', async () => {
