@@ -1,5 +1,6 @@
 // Two nodes of literals, and what our commands do to them: enough of DRBD and LVM to see where a plan leads.
 import type { ReplicaFact, NodeStorageFact, Generation, PeerFact, DrbdDisk } from '../../controller/model/node-facts.ts';
+import type { Facts } from '../../controller/model/facts.ts';
 import type { Step } from '../../controller/model/step.ts';
 import { parseResFile } from '../../controller/drbd/res-file.ts';
 import { CHECK_EMPTY, PVCREATE_EMPTY, RELEASE_RES, WRITE_RES } from '../../controller/drbd/scripts.ts';
@@ -44,10 +45,10 @@ export function replica(more: Partial<ReplicaFact> = {}): ReplicaFact {
 /** What the step does, in this small world; waits and reads do nothing. Undefined: we do not know the command. */
 export function perform(before: World, step: Step, secrets: Readonly<Record<string, string>> = {}): World {
   const { action } = step;
-  const why = step.guards.map((guard) => unmet(guard, facts({ storageNodes: before }))).find((one) => one !== undefined);
+  const why = step.guards.map((guard) => unmet(guard, around(before))).find((one) => one !== undefined);
   if (why !== undefined) throw new Error(`${step.title}: guard: ${why}`);
   if (action.via === 'wait') {
-    const late = unmet(action.until, facts({ storageNodes: before }));
+    const late = unmet(action.until, around(before));
     if (late !== undefined) throw new Error(`${step.title}: ${late}`);
     return before;
   }
@@ -55,6 +56,11 @@ export function perform(before: World, step: Step, secrets: Readonly<Record<stri
   const own = before.get(action.node) ?? bare(action.node);
   const stdin = (action.stdin ?? []).map((piece) => (typeof piece === 'string' ? piece : secrets[piece.secret])).join('');
   return settle(new Map([...before, [action.node, changed(own, action.argv, stdin, before)]]));
+}
+
+function around(nodes: World): Facts {
+  const known = facts();
+  return { ...known, storageNodes: nodes, nodes: [...nodes.keys()].flatMap((name) => known.nodes.slice(0, 1).map((node) => ({ ...node, name }))) };
 }
 
 function changed(own: NodeStorageFact, argv: readonly string[], stdin: string, all: World): NodeStorageFact {

@@ -57,6 +57,11 @@ describe('from nothing', () => {
     const plan = resource(world(node, { ...node, node: 'pve2' }));
     expect(told(plan.steps)).toEqual(['pve1: modprobe drbd', 'pve2: modprobe drbd']);
   });
+  test('after a start of a node its data is not taken for none, because nothing told of it', () => {
+    const { drbdVersion: _none, ...node } = MADE.get('pve2') ?? bare('pve2');
+    const plan = resource(new Map([...MADE, ['pve2', { ...node, replicas: new Map() }]]));
+    expect([plan.verb, told(plan.steps)]).toEqual(['update', ['pve2: modprobe drbd']]);
+  });
 });
 
 describe('in force', () => {

@@ -55,6 +55,8 @@ function unsettled({ node, replica }: Copy): string | undefined {
 
 /** We began to make it and none of it ever held data: it is still being made. */
 function isHalfMade(copies: readonly Copy[]): boolean {
+  // Without the module nothing tells what a copy holds.
+  if (copies.some(({ text, fact }) => text !== undefined && fact.drbdVersion === undefined)) return false;
   return diskful(copies).every((copy) => isNewCopy(copy) && copy.replica?.disk !== 'UpToDate');
 }
 

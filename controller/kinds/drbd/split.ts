@@ -67,7 +67,7 @@ function discardSteps(scene: Scene, lost: Copy, kept: Copy): readonly Step[] {
   const nodes = nodesOf(diskful(scene.copies));
   const guards: readonly Condition[] = [{ is: 'drbd-generations', resource: name, generations: sameGenerations(scene.facts, name, [lost.node, kept.node]) }, { is: 'drbd-uptodate', resource: name, node: kept.node }];
   const group = groupOf(scene, lost);
-  const at = (title: string, argv: readonly string[], more: { readonly alsoDone?: readonly number[]; readonly risk?: 'data-loss' } = {}): Step => command(lost.node, title, argv, { guards, ...more });
+  const at = (title: string, argv: readonly string[], more: { readonly alsoDone?: readonly number[] } = {}): Step => command(lost.node, title, argv, { guards, ...more });
   const standsAlone = kept.replica?.peers.some(({ name: peer, connection }) => peer === lost.node && connection === 'StandAlone') === true;
   const rejoin = major === 9 && nodes.length > 2 ? ['drbdadm', 'adjust', name] : ['drbdadm', 'connect', name];
   return [

@@ -21,15 +21,16 @@ import { wantedRes } from './wanted.ts';
 import type { DrbdSpec } from './schema.ts';
 
 export function workOf(scene: Scene, subject: Subject<DrbdSpec>): Work {
-  if (scene.major === undefined) return withoutModule(scene);
+  const silent = scene.copies.filter(({ fact, text }) => fact.drbdVersion === undefined && (text !== undefined || scene.major === undefined));
+  if (silent.length > 0) return withoutModule(silent);
   return splitWork(scene) ?? wholeWork(scene, compareFiles(scene, subject));
 }
 
-/** How the file has to look depends on the version, which only the loaded module tells. */
-function withoutModule({ copies }: Scene): Work {
+/** How a file has to look depends on the version, which only the loaded module tells; and without it nobody sees what a copy holds. */
+function withoutModule(copies: readonly Copy[]): Work {
   return {
     fields: copies.map(({ node }) => ({ path: `nodes.${node}.module`, from: 'not loaded', to: 'loaded', effect: 'live' })),
-    steps: copies.map(({ node }) => loadModule(node)), notes: ['which version of DRBD it is shows once its module is loaded: the rest follows in the next plan'],
+    steps: copies.map(({ node }) => loadModule(node)), notes: ['what there is, and for which version of DRBD, shows once its module is loaded: the rest follows in the next plan'],
   };
 }
 
@@ -48,7 +49,7 @@ function wholeWork(scene: Scene, files: Comparison): Work {
   return {
     fields: [...files.fields, ...stateFields(scene, files), ...rest.flatMap(({ fields }) => fields)],
     // Refusals stand last: what comes after a held step would wait for it.
-    steps: [...withHold(building, lastCopy(scene)), ...link, ...first, ...sync, ...withHold(later, hold), ...refusals],
+    steps: withHold([...building, ...link, ...first, ...sync, ...withHold(later, hold), ...refusals], lastCopy(scene)),
     notes: [...notesOf(scene), ...rest.flatMap(({ notes }) => notes)],
   };
 }
