@@ -1,0 +1,82 @@
+// DRBD → volume group → storage → disk → guest, and exactly reversed: one plan over manifests and literals.
+import { describe, expect, test } from 'vitest';
+import { parseFiles } from '../../controller/manifests/parse.ts';
+import { validate } from '../../controller/manifests/validate.ts';
+import type { Memory, Observed } from '../../controller/model/change.ts';
+import type { Facts } from '../../controller/model/facts.ts';
+import type { Plan } from '../../controller/model/plan.ts';
+import { refText } from '../../controller/model/ref.ts';
+import { subjectsOf } from '../../controller/observe/observe.ts';
+import { makePlan } from '../../controller/plan/plan.ts';
+import { facts, kindsOf } from './scene.ts';
+import { perform, world } from './drbd-scene.ts';
+
+const CLUSTER = 'apiVersion: latido/v1\nkind: Cluster\nmetadata: { name: test }\nspec: { endpoints: [https://pve1:8006], policy: { prune: auto, limits: { deletions: 9 } } }\n';
+const NODES = ['pve1', 'pve2'].map((name) => `apiVersion: latido/v1\nkind: Node\nmetadata: { name: ${name} }\nspec: {}\n`);
+const resource = (more = '') => `apiVersion: latido/v1
+kind: DrbdResource
+metadata: { name: r0 }
+spec:
+  size: 1G
+  dualPrimary: true
+  reclaim: delete
+  nodes:
+    pve1: { address: "10.0.0.1:7788", volumeGroup: pve }
+    pve2: { address: "10.0.0.2:7788", volumeGroup: pve }
+  storage: { id: disk-virtual, volumeGroup: drbdvg0 }
+${more}`;
+const GUEST = 'apiVersion: latido/v1\nkind: VirtualMachine\nmetadata: { name: web }\nspec: { vmid: 110, placement: { node: pve1 }, power: running, config: { scsi0: { storage: disk-virtual, size: 512M } } }\n';
+const text = (...documents: readonly string[]) => [CLUSTER, ...NODES, ...documents].join('---\n');
+
+function checked(manifest: string) {
+  return validate(parseFiles([{ path: 'all.yaml', text: manifest }]), 'dir', kindsOf('9.2'));
+}
+
+function plan(manifest: string, now: Facts, memories: readonly Memory[] = []): Plan {
+  const kinds = kindsOf('9.2');
+  const { desired, findings } = checked(manifest);
+  if (!desired) throw new Error(findings.map(({ fact }) => fact).join('\n'));
+  const subjects = subjectsOf(desired, kinds, now, memories, 'latido');
+  const observed = new Map(subjects.map((subject): [string, Observed] => [refText(subject.ref), kinds.get(subject.ref.kind)?.observe(subject, now, () => ({ ok: true, data: [] }), 'latido', desired) ?? { state: 'absent' }]));
+  return makePlan({ desired, facts: now, subjects, observed, kinds, warnings: [] });
+}
+
+const order = ({ changes }: Plan) => changes.map(({ ref, verb, hold, steps }) => `${verb} ${refText(ref)}${hold ? ` held ${hold.code}` : ''}${steps.some((step) => step.hold) ? ` (${[...new Set(steps.flatMap((step) => step.hold?.code ?? []))].join(', ')})` : ''}`);
+
+const before = plan(text(resource(), GUEST), facts({ storageNodes: world() }));
+const made = before.changes.filter(({ ref }) => ref.kind === 'DrbdResource').flatMap(({ steps }) => steps).reduce((now, step) => perform(now, step), world());
+const whole: Partial<Facts> = {
+  storageNodes: made, storageDefs: new Map([['disk-virtual', { storage: 'disk-virtual', type: 'lvm', vgname: 'drbdvg0', shared: 1, content: 'images,rootdir', nodes: 'pve1,pve2' }]]),
+  storages: ['pve1', 'pve2'].map((node) => ({ storage: 'disk-virtual', node, type: 'lvm', shared: true, content: ['images', 'rootdir'], total: 2 ** 30, used: 0, active: true })),
+};
+
+describe('building', () => {
+  test('is from below', () => expect(order(before)).toEqual(['create DrbdResource/r0', 'create Storage/disk-virtual', 'create VirtualMachine/web']));
+  test('each waits for the last step of what it stands on', () => {
+    const [drbd, storage, guest] = before.changes;
+    expect([storage?.steps[0]?.after, guest?.steps[0]?.after]).toEqual([[drbd?.steps.at(-1)?.id], [storage?.steps.at(-1)?.id]]);
+  });
+  test('and then it is in sync', () => expect(order(plan(text(resource()), facts(whole)))).toEqual([]));
+  test('what is held below holds what is above', () => {
+    const full = new Map([...world()].map(([name, node]) => [name, { ...node, groups: [] }]));
+    expect(order(plan(text(resource(), GUEST), facts({ storageNodes: full })))).toEqual(['create DrbdResource/r0 (STORAGE_FULL, WAITS_FOR)', 'create Storage/disk-virtual (WAITS_FOR)', 'create VirtualMachine/web (WAITS_FOR)']);
+  });
+  test('a second document of the storage is one too many, and told where each stands', () => {
+    const twice = 'apiVersion: latido/v1\nkind: Storage\nmetadata: { name: disk-virtual }\nspec: { type: dir, config: { path: /srv } }\n';
+    expect(checked(text(resource(), twice)).findings.map(({ code, fact, place }) => [code, fact, place?.line])).toEqual([['DUPLICATE', expect.stringContaining('the storage disk-virtual is taken already by Storage/disk-virtual at all.yaml:'), 26]]);
+  });
+  test('its storage may be named by a guest without a document of its own', () => expect(checked(text(resource(), GUEST)).findings).toEqual([]));
+});
+
+describe('taking away', () => {
+  const memories: readonly Memory[] = [{ ref: { kind: 'DrbdResource', name: 'r0' }, id: 'r0', fields: [] }, { ref: { kind: 'Storage', name: 'disk-virtual' }, id: 'disk-virtual', fields: [] }];
+  const lab = { pools: new Map([['lab', { id: 'lab', comment: '[latido]', guests: [], storages: [] }]]) };
+  const gone = plan(text('apiVersion: latido/v1\nkind: Pool\nmetadata: { name: lab }\nspec: {}\n'), facts({ ...whole, ...lab }), memories);
+  test('is from above', () => expect(order(gone)).toEqual(['delete Storage/disk-virtual', 'delete DrbdResource/r0']));
+  test('nothing below goes before what is above has gone', () => expect(gone.changes[1]?.steps[0]?.after).toEqual([gone.changes[0]?.steps.at(-1)?.id]));
+  test('while the storage is held, what it stands on stays', () => {
+    const pool = 'apiVersion: latido/v1\nkind: Pool\nmetadata: { name: lab }\nspec: { storages: [disk-virtual] }\n';
+    const now = facts({ ...whole, pools: new Map([['lab', { id: 'lab', comment: '[latido]', guests: [], storages: ['disk-virtual'] }]]) });
+    expect(order(plan(text(pool), now, memories)).filter((line) => line.startsWith('delete'))).toEqual(['delete Storage/disk-virtual (REFERENCED)', 'delete DrbdResource/r0 (WAITS_FOR)']);
+  });
+});
