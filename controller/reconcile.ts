@@ -4,7 +4,7 @@ import { openJournal } from './apply/journal.ts';
 import { applyPlan } from './apply/executor.ts';
 import { identitiesOfMade } from './apply/made.ts';
 import { settle } from './apply/settle.ts';
-import type { Settled } from './apply/settle.ts';
+import type { Settled, SettleWatch } from './apply/settle.ts';
 import type { Parsed } from './manifests/parse.ts';
 import { askedSecrets, secretFindings, secretUses } from './manifests/secret-refs.ts';
 import { validate } from './manifests/validate.ts';
@@ -124,9 +124,9 @@ function placesOf(desired: Desired): (ref: Ref, param: string) => Place | undefi
 }
 
 /** After a kill: waits for what was under way, so that the next plan sees a world at rest. */
-export async function settleRound(env: Env, kindsFor: KindsFor): Promise<readonly Settled[]> {
+export async function settleRound(env: Env, kindsFor: KindsFor, watch: SettleWatch = {}): Promise<readonly Settled[]> {
   const journal = await openJournal(env.store);
-  return journal.open.length === 0 ? [] : settle(env, journal, kindsFor(await releaseOf(env)).version);
+  return journal.open.length === 0 ? [] : settle(env, journal, kindsFor(await releaseOf(env)).version, watch);
 }
 
 /** Plans again and refuses when it is not the plan that a person approved. */

@@ -112,7 +112,7 @@ async function send(world: StepWorld, ref: Ref, step: PlannedStep, action: Extra
 }
 
 async function awaitTask(world: StepWorld, ref: Ref, step: PlannedStep, upid: string): Promise<Acted> {
-  const end = await followTask(world.env, upid, world.env.clock.now() + step.timeoutMs, world.onProgress);
+  const end = await followTask(world.env, upid, { deadline: world.env.clock.now() + step.timeoutMs, onProgress: world.onProgress });
   switch (end.end) {
     case 'ok': return end.warning === undefined ? { end: 'done' } : { end: 'done', warning: end.warning };
     case 'failed': return failed(ref, step, 'TASK_FAILED', `${step.title}: ${end.why}`, undefined, [`task ${upid}`, ...end.log]);

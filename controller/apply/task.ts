@@ -27,7 +27,15 @@ const PAUSE_MAX_MS = 2_000;
 const LOST_AFTER = 12;
 const LOG_LINES = 20;
 
-export async function followTask(env: Env, upid: string, deadline: number, onProgress: (percent: number | undefined, text: string | undefined) => void): Promise<TaskEnd> {
+export interface TaskWatch {
+  readonly deadline: number;
+  /** Without it the task's log is not read at all. */
+  readonly onProgress?: (percent: number | undefined, text: string | undefined) => void;
+  /** Aborted: it is followed no longer, and still running. */
+  readonly signal?: AbortSignal;
+}
+
+export async function followTask(env: Env, upid: string, { deadline, onProgress, signal }: TaskWatch): Promise<TaskEnd> {
   const path = taskPath(upid);
   let pause = FIRST_PAUSE_MS;
   let failures = 0;
@@ -39,12 +47,12 @@ export async function followTask(env: Env, upid: string, deadline: number, onPro
       if (failures >= LOST_AFTER) return { end: 'lost', why: answer };
     } else {
       failures = 0;
-      if (answer.status === 'stopped') return endOf(env, path, upid, String(answer.exitstatus ?? ''));
+      if (answer.status === 'stopped') return endOf(env, path, upid, String(answer.exitstatus ?? ''), onProgress === undefined ? 'unread' : 'read');
       polls += 1;
-      if (polls % 2 === 0) await tellProgress(env, path, upid, onProgress);
+      if (onProgress && polls % 2 === 0) await tellProgress(env, path, upid, onProgress);
     }
-    if (env.clock.now() >= deadline) return { end: 'running' };
-    await env.clock.sleep(pause);
+    if (signal?.aborted || env.clock.now() >= deadline) return { end: 'running' };
+    await env.clock.sleep(pause, signal).catch(() => undefined);
     pause = Math.min(PAUSE_MAX_MS, pause * 1.5);
   }
 }
@@ -63,10 +71,13 @@ async function readStatus(env: Env, path: string, upid: string): Promise<{ reado
   }
 }
 
-async function endOf(env: Env, path: string, upid: string, exit: string): Promise<TaskEnd> {
+async function endOf(env: Env, path: string, upid: string, exit: string, log: 'read' | 'unread'): Promise<TaskEnd> {
   if (exit === 'OK') return { end: 'ok' };
   if (exit.startsWith('WARNINGS: ')) return { end: 'ok', warning: exit };
-  return { end: 'failed', why: exit, log: (await readLog(env, path, upid)).slice(-LOG_LINES) };
+  if (log === 'unread') return { end: 'failed', why: exit, log: [] };
+  // The last line of a log repeats how the task ended.
+  const lines = (await readLog(env, path, upid)).filter((line) => line.trim() !== `TASK ERROR: ${exit.trim()}` && line.trim() !== exit.trim());
+  return { end: 'failed', why: exit, log: lines.slice(-LOG_LINES) };
 }
 
 async function readLog(env: Env, path: string, upid: string): Promise<readonly string[]> {

@@ -43,7 +43,8 @@ export async function daemonRound(world: RoundWorld, causes: readonly Cause[]): 
   const { env, memory, commits, kindsFor } = world;
   const startedAt = env.clock.now();
   await memory.endSuspensions();
-  for (const { title, how } of await settleRound(env, kindsFor)) await memory.tell({ type: 'settled', message: `${title}: ${how}` });
+  await settleFirst(world);
+  if (world.signal.aborted) return { acted: false, outcome: 'interrupted' };
   await commits.look();
   if (isIdle(world, causes)) return { acted: false, outcome: 'idle' };
   const chosen = await planBest(world);
@@ -54,6 +55,18 @@ export async function daemonRound(world: RoundWorld, causes: readonly Cause[]): 
   await addToHistory(world, round, result, causes, startedAt);
   return { acted: result !== undefined && result.done.length + result.failed.length + result.unsettled.length > 0, outcome: outcomeOf(round.plan.counts.held, result), desired: round.desired };
 }
+
+/** `latido status` tells what is waited for; it may take long. */
+async function settleFirst({ env, kindsFor, memory, board, signal }: RoundWorld): Promise<void> {
+  const onWait = (title: string) => void board.running.set(SETTLING, `waits for what an earlier run left: ${title}`);
+  try {
+    for (const { title, how } of await settleRound(env, kindsFor, { signal, onWait })) await memory.tell({ type: 'settled', message: `${title}: ${how}` });
+  } finally {
+    board.running.delete(SETTLING);
+  }
+}
+
+const SETTLING = 'settling';
 
 /** The source was asked again, and it has what is in force and in sync already. */
 function isIdle({ commits, board }: RoundWorld, causes: readonly Cause[]): boolean {

@@ -87,6 +87,13 @@ describe('failure', () => {
     expect(result.failed[0]?.findings[0]?.fact).toBe('bad: no such thing (500 POST /bad)');
     expect(result.notTried).toMatchObject([{ step: { id: 'after' }, why: 'an earlier step did not end well' }]);
   });
+  test('a task that failed says why once: the last line of its log repeats it', async () => {
+    const answers: Json[] = [{ status: 'stopped', exitstatus: 'no space left' }, [{ t: 'growing' }, { t: 'TASK ERROR: no space left' }]];
+    const { env, store, run } = bare(() => Promise.resolve('UPID:pve1:0:0:0:resize:100:root@pam:'), () => answers.shift() ?? null);
+    const result = await run(async () => applyPlan(planOf([step('grow')]), { env, journal: await openJournal(store), version: '9.2' }));
+    expect(result.failed[0]?.findings[0]?.fact).toBe('grow: no space left\n    task UPID:pve1:0:0:0:resize:100:root@pam:\n    growing');
+  });
+
   test('an answer that was lost leaves the step unsettled, and it is not sent again', async () => {
     const { apply, log, store } = world();
     const result = await apply([step('lost')]);

@@ -1,4 +1,5 @@
 // `npm run bench`: how long validate and plan take for 100, 1,000 and 10,000 guests, over HTTPS, with fresh processes.
+// `-- --only daemon`: what the idle daemon costs, on a node and elsewhere, and how soon it notices a change.
 // In: --guests 100,1000 --runs 3 --json. Out: a table, how it grows, and an exit code that says whether a promise is broken.
 // Must never turn a time into an assertion: only calls and growth are promises.
 import { parseArgs } from 'node:util';
@@ -9,6 +10,18 @@ const { values } = parseArgs({ options: { guests: { type: 'string', default: '10
 const sizes = values.guests.split(',').map(Number);
 const runs = Number(values.runs);
 if (sizes.some((size) => !Number.isInteger(size) || size < 10) || !Number.isInteger(runs) || runs < 1) throw new RangeError('--guests takes numbers of at least 10, --runs one of at least 1');
+
+if (values.only === 'daemon') {
+  const { daemonFigures } = await import('./daemon.ts');
+  print(['path', 'guests', 'first s', 'idle cpu %', 'idle calls', 'rss MB', 'noticed s']);
+  for (const guests of sizes.filter((size) => size <= 1000)) {
+    for (const path of ['files', 'api'] as const) {
+      const { firstRoundMs, idlePercent, calls, idleSeconds, residentBytes, noticedMs } = await daemonFigures(guests, path);
+      print([path, String(guests), (firstRoundMs / 1000).toFixed(2), idlePercent.toFixed(2), `${calls} in ${idleSeconds} s`, (residentBytes / 1e6).toFixed(0), noticedMs === undefined ? '-' : (noticedMs / 1000).toFixed(2)]);
+    }
+  }
+  process.exit(0);
+}
 
 const HEADINGS = ['work', 'guests', 'wall s', 'cpu s', 'ms/guest', 'calls', 'MB', 'peak MB', 'lab cpu s'] as const;
 

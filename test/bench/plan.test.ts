@@ -20,7 +20,7 @@ const DOUBLED = 2.4;
 /** Below so many a block's count says nothing of its growth. */
 const COUNT_MIN = 400;
 
-test.each(SCENES)('%s: one call a guest and 20 besides, and twice the guests are twice the work', async (scene) => {
+test.each(SCENES)('%s: one call a guest and 22 besides, and twice the guests are twice the work', async (scene) => {
   const plan = await planOf(200, scene);
   const small = await counter.count(async () => {
     const { calls, plan: { counts } } = await plan();

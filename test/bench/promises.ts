@@ -1,8 +1,8 @@
 // In: figures of several sizes. Out: how they grow, and which promises they break.
 import type { Figures } from './scenes.ts';
 
-/** Calls of a plan beyond one for each guest. */
-export const BULK_CALLS_MAX = 20;
+/** Calls of a plan beyond one for each guest: 20, and two that tell whether those who answered belong together. */
+export const BULK_CALLS_MAX = 22;
 /** Time for a guest among ten times as many. */
 export const GROWTH_MAX = 1.3;
 

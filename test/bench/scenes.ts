@@ -84,7 +84,7 @@ async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   }
 }
 
-async function withLab<T>(guests: number, scene: Scene, work: (lab: LabReady, counts: () => Promise<LabCounts>) => Promise<T>): Promise<T> {
+export async function withLab<T>(guests: number, scene: Scene, work: (lab: LabReady, counts: () => Promise<LabCounts>) => Promise<T>): Promise<T> {
   const process = execaNode(fileURLToPath(new URL('./lab-process.js', import.meta.url)), [String(guests), scene], { ipc: true, stdin: 'ignore', stdout: 'inherit', stderr: 'inherit', reject: false });
   const message = async () => (await process.getOneMessage()) as unknown;
   try {

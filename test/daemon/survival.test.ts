@@ -33,6 +33,46 @@ describe('kill -9', () => {
   });
 });
 
+describe('a task that a killed daemon left', () => {
+  const UPID = 'UPID:pve1:000003E9:00001388:69000000:qmclone:101:latido@pve!gitops:';
+  const JOURNAL = [
+    { v: 1, event: 'started', at: 1, plan: 'p', step: 's', title: 'clone it', method: 'POST', path: '/nodes/pve1/qemu/100/clone' },
+    { v: 1, event: 'posted', at: 2, step: 's', upid: UPID },
+  ].map((entry) => `${JSON.stringify(entry)}\n`).join('');
+  const leftBehind = () => {
+    const task = { status: 'running', exitstatus: '', logs: 0 };
+    const wrap = (transport: Transport): Transport => ({
+      send: async (endpoint, request, ...rest) => {
+        if (!request.url.includes('qmclone')) return transport.send(endpoint, request, ...rest);
+        if (request.url.includes('/log')) task.logs += 1;
+        return { status: 200, reason: 'OK', headers: {}, body: JSON.stringify({ data: { status: task.status, exitstatus: task.exitstatus } }) };
+      },
+      close: () => transport.close(),
+    });
+    const daemon = new DaemonWorld({}, { wrap, files: { 'journal.jsonl': JOURNAL } });
+    daemon.source.push(WEB);
+    return { task, daemon };
+  };
+
+  test('is waited for, and the status tells so; told to stop, the daemon does not wait for its end', async () => {
+    const { task, daemon } = leftBehind();
+    const running = daemon.start();
+    await daemon.pass(120);
+    expect(await running.ask({ do: 'status' })).toMatchObject({ live: { running: ['waits for what an earlier run left: clone it'] } });
+    const before = daemon.sim.clock.now();
+    expect(await running.stop()).toBe('stopped');
+    expect(daemon.sim.clock.now() - before).toBeLessThan(5_000);
+    expect([daemon.told('settled'), task.logs]).toEqual([[], 0]);
+    task.status = 'stopped';
+    task.exitstatus = 'clone failed';
+    const again = daemon.start();
+    await daemon.pass(60);
+    // What its log says may be secret, and nobody knows what is.
+    expect([daemon.told('settled'), task.logs]).toEqual([['clone it: its task failed: clone failed'], 0]);
+    await again.stop();
+  });
+});
+
 describe('power loss', () => {
   test('of the node that works: another takes over within three minutes, ends the work, and gives it back to nobody', async () => {
     const fleet = new Fleet(['pve1', 'pve2', 'pve3']);
