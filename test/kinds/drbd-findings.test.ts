@@ -49,7 +49,7 @@ describe('on its nodes', () => {
   });
   test('a device that LVM sees as well holds what would stand on it, with the line that hides it', () => {
     const given = { ...SPEC, nodes: { pve1: { address: '10.0.0.1:7788', device: '/dev/sdb' }, pve2: { address: '10.0.0.2:7788', device: '/dev/sdb' } } };
-    const on = (filter?: string) => ask({ kind: 'DrbdResource', name: 'r0', spec: given, facts: { storageNodes: world(...['pve1', 'pve2'].map((node) => bare(node, filter === undefined ? {} : { lvmFilter: filter }))) } }).steps.find(({ title }) => title.startsWith('make /dev/drbd0'))?.hold?.reason;
+    const on = (filter?: string) => ask({ kind: 'DrbdResource', name: 'r0', spec: given, facts: { storageNodes: world(...['pve1', 'pve2'].map((node) => bare(node, filter === undefined ? {} : { lvmFilter: filter }))) } }).steps.find(({ title }) => title.startsWith('make /dev/drbd0,'))?.hold?.reason;
     const line = 'global_filter = [ "a|^/dev/drbd[0-9]+$|", "a|^/dev/sda3$|", "r|.*|" ]';
     expect(on()).toBe(`LVM on pve1 sees /dev/sdb beside /dev/drbd0, and would take one for the other: write this line into the section devices of /etc/lvm/lvm.conf there: ${line}`);
     expect(on('["r|^/dev/sdb$|"]')).toMatch(/^LVM on pve1 sees/);

@@ -30,7 +30,7 @@ describe('from nothing', () => {
       'pve1: lvcreate -y -Wy -Zy -n r0 -L 1073741824b --addtag latido pve', 'pve2: lvcreate -y -Wy -Zy -n r0 -L 1073741824b --addtag latido pve',
       'pve1: write /etc/drbd.d/r0.res', 'pve2: write /etc/drbd.d/r0.res', 'pve1: drbdadm create-md r0', 'pve2: drbdadm create-md r0',
       'pve1: drbdadm adjust r0', 'pve2: drbdadm adjust r0', 'wait until its nodes are connected', 'pve1: drbdadm -- --clear-bitmap new-current-uuid r0', 'wait until it is in sync',
-      'pve1: drbdadm primary r0', 'pve2: drbdadm primary r0', 'pve1: make /dev/drbd0 a physical volume of LVM, if it is empty', 'pve1: vgcreate drbdvg0 /dev/drbd0',
+      'pve1: drbdadm primary r0', 'pve2: drbdadm primary r0', 'pve1: make /dev/drbd0, if it is empty, a physical volume of LVM', 'pve1: vgcreate drbdvg0 /dev/drbd0',
     ]]);
   });
   test('and then there is nothing to do', () => expect(resource(MADE)).toMatchObject({ verb: 'none', fields: [], observed: { state: 'present', owned: true } }));

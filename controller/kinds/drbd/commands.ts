@@ -97,5 +97,5 @@ export function becomePrimary(node: string, name: string, guards: readonly Condi
 }
 
 export function makePhysical(copy: Copy, scene: Scene, guards: readonly Condition[]): Step {
-  return command(copy.node, `make ${deviceOf(scene)} a physical volume of LVM, if it is empty`, script(PVCREATE_EMPTY, deviceOf(scene)), { guards });
+  return command(copy.node, `make ${deviceOf(scene)}, if it is empty, a physical volume of LVM`, script(PVCREATE_EMPTY, deviceOf(scene)), { guards });
 }

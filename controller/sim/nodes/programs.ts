@@ -111,10 +111,11 @@ function addresses(sim: Simulation, run: Run): number {
 }
 
 /** What the first and last blocks of a device say: [offset, type]. */
-function signatures(medium: Medium): readonly (readonly [offset: string, type: string])[] {
+function signatures(device: string, medium: Medium): readonly (readonly [offset: string, type: string])[] {
   return [
     ...(medium.label?.kind === 'physical' ? [['0x218', 'LVM2_member']] as const : medium.label ? [['0x438', medium.label.type]] as const : []),
-    ...(medium.metadata ? [[`0x${(medium.sizeBytes - 4096 + 0x3c).toString(16)}`, 'drbd']] as const : []),
+    // It lies behind the end of what can be used.
+    ...(medium.metadata && !device.startsWith('/dev/drbd') ? [[`0x${(medium.sizeBytes - 4096 + 0x3c).toString(16)}`, 'drbd']] as const : []),
   ];
 }
 
@@ -123,7 +124,7 @@ function wipefs(sim: Simulation, words: readonly string[], run: Run): number {
   if (option !== '-n' || words.length !== 2) return usage(run, 'wipefs', words);
   const medium = mediumAt(sim, run.node, device);
   if (!medium) return complain(run, `wipefs: error: ${device}: probing initialization failed: No such file or directory`, 1);
-  const found = signatures(medium);
+  const found = signatures(device, medium);
   if (found.length === 0) return 0;
   return say(run, `DEVICE ${'OFFSET'.padEnd(12)} TYPE        UUID LABEL\n${found.map(([offset, type]) => `${device.replace(/^.*\//, '')}   ${offset.padEnd(12)} ${type}\n`).join('')}`);
 }
@@ -133,7 +134,7 @@ function blkid(sim: Simulation, words: readonly string[], run: Run): number {
   if (option !== '-p' || words.length !== 2) return usage(run, 'blkid', words);
   const medium = mediumAt(sim, run.node, device);
   if (!medium) return complain(run, `blkid: error: ${device}: No such file or directory`, 2);
-  const [first] = signatures(medium);
+  const [first] = signatures(device, medium);
   return first ? say(run, `${device}: TYPE="${first[1]}" USAGE="raid"\n`) : 2;
 }
 
@@ -173,6 +174,6 @@ function releaseRes(sim: Simulation, [name = '', mark = '']: readonly string[], 
 function checkEmpty(sim: Simulation, device: string, run: Run): number {
   const medium = mediumAt(sim, run.node, device);
   if (!medium) return complain(run, `wipefs: error: ${device}: probing initialization failed: No such file or directory`, 1);
-  const found = signatures(medium);
+  const found = signatures(device, medium);
   return found.length === 0 ? 0 : complain(run, `${device} is not empty:\n${found.map(([offset, type]) => `${offset} ${type}`).join('\n')}`, 1);
 }
