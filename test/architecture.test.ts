@@ -12,6 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pve: ['model'],
   pmxcfs: ['model', 'pve'],
   drbd: ['model'],
+  'virtual-ip': ['model'],
   manifests: ['model'],
   status: ['model'],
   sources: ['model', 'manifests'],
@@ -19,19 +20,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   secrets: ['model', 'manifests', 'config'],
   notify: ['model', 'config', 'status'],
   serve: ['model', 'config', 'daemon', 'sources', 'status'],
-  kinds: ['model', 'pve', 'safety', 'drbd'],
+  kinds: ['model', 'pve', 'safety', 'drbd', 'virtual-ip'],
   plan: ['model', 'safety'],
-  observe: ['model', 'pve', 'pmxcfs', 'drbd'],
+  observe: ['model', 'pve', 'pmxcfs', 'drbd', 'virtual-ip'],
   apply: ['model', 'safety', 'observe'],
   'reconcile.ts': ['model', 'manifests', 'observe', 'plan', 'apply', 'status'],
   daemon: ['model', 'manifests', 'observe', 'plan', 'apply', 'status', 'reconcile.ts'],
   cli: ['model', 'pve', 'kinds', 'manifests', 'sources', 'reconcile.ts', 'daemon', 'status', 'config', 'secrets', 'notify', 'serve'],
   env: ['model', 'pve', 'kinds', 'config'],
-  sim: ['model', 'pve', 'drbd'],
+  sim: ['model', 'pve', 'drbd', 'virtual-ip'],
   'main.ts': ['model', 'pve', 'kinds', 'sources', 'cli', 'env', 'sim', 'reconcile.ts', 'manifests', 'daemon', 'config', 'secrets', 'notify', 'serve', 'observe', 'pmxcfs'],
 };
 
-const PURE = ['model', 'pve', 'pmxcfs', 'drbd', 'kinds', 'plan', 'safety'];
+const PURE = ['model', 'pve', 'pmxcfs', 'drbd', 'virtual-ip', 'kinds', 'plan', 'safety'];
 const IMPURE: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['async', /\basync\b|\bawait\b|new Promise\b|Promise\.(?!<)/], ['a clock', /Date\.now|new Date\(\)|performance\.now|setTimeout|setInterval/],
   ['randomness', /Math\.random|randomUUID|randomBytes/], ['the process', /\bprocess\./],

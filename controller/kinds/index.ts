@@ -13,6 +13,7 @@ import { haRuleKind } from './ha/rule.ts';
 import { nodeKind } from './node/kind.ts';
 import { poolKind } from './pool.ts';
 import { storageKind } from './storage/kind.ts';
+import { virtualIpKind } from './virtual-ip/kind.ts';
 
 /** @param tables of the version that the cluster runs: options, limits and the shape of HA follow it */
 export function createRegistry(tables: ApiTables): Registry {
@@ -24,6 +25,7 @@ export function createRegistry(tables: ApiTables): Registry {
     guestKind(tables, 'qemu'), guestKind(tables, 'lxc'),
     ...(isRules ? [affinityGroupKind(tables)] : []),
     haRuleKind(tables), backupJobKind(tables),
+    virtualIpKind(),
   ];
   return new Map((kinds as readonly AnyKind[]).map((kind) => [kind.kind, kind]));
 }

@@ -15,6 +15,9 @@ export interface Usage {
 
 export interface Steps { readonly steps: readonly Step[]; readonly notes?: readonly string[]; readonly uses?: Usage; /** Field changes that only the steps can know, e.g. the node chosen for a new guest. */ readonly fields?: readonly FieldChange[] }
 
+/** How an object stands that may be as its manifest asks and still not well. `trouble` is one word for programs: `TwoHolders`. */
+export interface Standing { readonly message: string; readonly trouble?: string }
+
 export interface KindContext { readonly desired: Desired; readonly facts: Facts; readonly mark: string }
 
 /** A kind answers questions with values; it does no I/O. One per kind of manifest, made for one version of the API (kinds/index.ts). */
@@ -40,6 +43,8 @@ export interface ResourceKind<Spec = unknown, Live = unknown> {
   observe(subject: Subject<Spec>, facts: Facts, answer: (path: string) => Answer, mark: string, desired: Desired): Observed<Live>;
   diff(subject: Subject<Spec>, observed: Extract<Observed<Live>, { state: 'present' }>, context: KindContext): readonly FieldChange[];
   steps(change: Change<Spec, Live>, context: KindContext): Steps;
+  /** What is to be told of it beside the manifest: who has the address. */
+  standing?(object: DesiredObject<Spec>, context: KindContext): Standing | undefined;
   /** Nodes that have to be asked over ssh, for this object. */
   nodesToAsk?(object: DesiredObject<Spec>): readonly string[];
   /** What was made of this kind can only be found by asking all nodes over ssh. */

@@ -78,8 +78,27 @@ export interface NodeStorageFact {
   readonly virtualIp?: VirtualIpNodeFact;
 }
 
-/** The program that keeps the cluster's address, as this node has it. */
-export interface VirtualIpNodeFact {
-  readonly keepalived?: { readonly config?: string; readonly running: boolean; readonly state?: 'MASTER' | 'BACKUP' | 'FAULT' | 'INIT'; readonly since?: number };
-  readonly heartbeat?: { readonly files: ReadonlyMap<string, string>; readonly running: boolean; readonly resources?: 'none' | 'local' | 'foreign' | 'all' | 'transition'; readonly peers?: ReadonlyMap<string, 'active' | 'dead'> };
+export type VrrpState = 'MASTER' | 'BACKUP' | 'FAULT' | 'STOP';
+
+export interface KeepalivedFact {
+  readonly running: boolean;
+  readonly enabled: boolean;
+  /** `/etc/keepalived/keepalived.conf`, without passwords; absent: there is none. */
+  readonly main?: string;
+  /** Our own parts of it by the name of their VirtualIP, without passwords. */
+  readonly parts: ReadonlyMap<string, string>;
+  /** What keepalived noted last of each instance that we configured, and when, in milliseconds since the epoch. */
+  readonly states: ReadonlyMap<string, { readonly state: VrrpState; readonly since: number }>;
 }
+
+export interface HeartbeatFact {
+  readonly running: boolean;
+  readonly enabled: boolean;
+  /** `ha.cf`, `haresources` and `authkeys`, without keys. */
+  readonly files: ReadonlyMap<string, string>;
+  readonly resources?: 'none' | 'local' | 'foreign' | 'all' | 'transition';
+  readonly peers: ReadonlyMap<string, 'active' | 'dead'>;
+}
+
+/** The programs that can keep the cluster's address, as this node has them; absent: not installed. */
+export interface VirtualIpNodeFact { readonly keepalived?: KeepalivedFact; readonly heartbeat?: HeartbeatFact }

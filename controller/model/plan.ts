@@ -1,5 +1,6 @@
 import type { FieldChange, Memory, Observed, Verb } from './change.ts';
 import type { Finding } from './finding.ts';
+import type { Standing } from './kind.ts';
 import type { Ref } from './ref.ts';
 import type { Hold, Step } from './step.ts';
 
@@ -36,6 +37,8 @@ export interface Plan {
   readonly warnings: readonly Finding[];
   /** Names exactly this plan: steps, order and holds over this revision. */
   readonly fingerprint: string;
+  /** How objects stand beside what the manifest asks; no part of the fingerprint. */
+  readonly standings?: readonly (Standing & { readonly ref: Ref })[];
   /** What should be remembered once the object is as desired. */
   readonly memories: readonly Memory[];
 }

@@ -11,6 +11,9 @@ import { parseStatus9 } from '../drbd/status-9.ts';
 import { ConnectionError } from '../model/doors.ts';
 import type { Ssh, SshResult } from '../model/doors.ts';
 import type { NodeStorageFact, ReplicaFact } from '../model/node-facts.ts';
+import { script } from '../drbd/scripts.ts';
+import { parseVirtualIp } from '../virtual-ip/report.ts';
+import { READ_VIRTUAL_IP } from '../virtual-ip/scripts.ts';
 import { NODE_LOCK_BUSY, underNodeLock } from './node-lock.ts';
 
 /** Reads end at once or not at all; LVM may wait for a lock of its own. */
@@ -19,6 +22,8 @@ const RES_FOLDER = '/etc/drbd.d';
 /** Every line of every file with its name before it, and nothing that a shell has to expand. Exit 1: no line, 2: no folder. */
 const RES_FILES = ['grep', '-r', '-H', '--include=*.res', '', RES_FOLDER];
 const VERSION = ['cat', '/sys/module/drbd/version'];
+/** One call for both programs. A node that does not answer it is unknown to VirtualIPs alone. */
+const VIRTUAL_IP = script(READ_VIRTUAL_IP);
 const FILTER = ['lvmconfig', 'devices/global_filter'];
 
 /** @param ssh absent: every node is unread */
@@ -39,17 +44,18 @@ async function readNode(ssh: Ssh, node: string): Promise<NodeStorageFact> {
     // What a killed latido began may still run: its end is waited for.
     const lock = await run(underNodeLock(['true']));
     if (lock.code === NODE_LOCK_BUSY) throw new Unread('a command of latido still runs there');
-    const [version, files, groups, volumes, physical, filter, addresses] = await Promise.all([VERSION, RES_FILES, VGS, LVS, PVS, FILTER, ADDRESSES].map(run)) as [SshResult, SshResult, SshResult, SshResult, SshResult, SshResult, SshResult];
+    const [version, files, groups, volumes, physical, filter, addresses, programs] = await Promise.all([VERSION, RES_FILES, VGS, LVS, PVS, FILTER, ADDRESSES, VIRTUAL_IP].map(run)) as [SshResult, SshResult, SshResult, SshResult, SshResult, SshResult, SshResult, SshResult];
     const resFiles = textsOf(files);
     const drbdVersion = version.code === 0 ? version.stdout.trim() : undefined;
     const kernel = drbdVersion === undefined ? [] : await readKernel(run, drbdVersion, node, resFiles);
+    const virtualIp = programs.code === 0 ? parseVirtualIp(programs.stdout) : undefined;
     const filterText = filter.code === 0 ? filter.stdout.trim().replace(/^global_filter=/, '') : undefined;
     return {
       node, resFiles, ...(drbdVersion === undefined ? {} : { drbdVersion }),
       ...await readReplicas(run, node, kernel, resFiles, drbdVersion),
       groups: understood('vgs', groups, parseGroups), volumes: understood('lvs', volumes, parseVolumes), physical: understood('pvs', physical, parsePhysical),
       ...(filterText === undefined ? {} : { lvmFilter: filterText }),
-      addresses: understood('ip', addresses, parseAddresses),
+      addresses: understood('ip', addresses, parseAddresses), ...(virtualIp ? { virtualIp } : {}),
     };
   } catch (error) {
     if (!(error instanceof Unread) && !(error instanceof ConnectionError)) throw error;

@@ -49,7 +49,7 @@ export function makePlan(input: PlanInput): Plan {
   return {
     cluster, revision: desired.revision, fingerprint, warnings,
     changes: lifted.filter((change) => change.verb !== 'none' || change.hold || change.notes.length > 0),
-    counts: countsOf(lifted), memories: memoriesOf(changes, kinds, facts),
+    counts: countsOf(lifted), memories: memoriesOf(changes, kinds, facts), ...standingsOf(changes, kinds, context),
   };
 }
 
@@ -85,6 +85,15 @@ function planChanges(ordered: readonly Ordered[], kinds: Registry, context: Kind
     });
   }
   return [...done.values()];
+}
+
+/** Of what is there and ours: what is still to be made stands nowhere yet. */
+function standingsOf(changes: readonly Change[], kinds: Registry, context: KindContext): Pick<Plan, 'standings'> {
+  const standings = changes.flatMap(({ ref, subject: { desired }, observed }) => {
+    const standing = desired && observed.state === 'present' && observed.owned ? kinds.get(ref.kind)?.standing?.(desired, context) : undefined;
+    return standing ? [{ ref, ...standing }] : [];
+  });
+  return standings.length === 0 ? {} : { standings };
 }
 
 function stepsOf(change: Change, kinds: Registry, context: KindContext): Steps {
