@@ -1,5 +1,6 @@
 // In: the state's storages. Out: volumes found, made, renamed and freed as Proxmox's storage layer names them.
 // Must never know guests' configurations: who owns a volume is part of its name.
+import { isGroupUnseen } from './nodes/group-storage.ts';
 import type { ClusterState, StorageState, VolumeState } from './state.ts';
 
 /** Kinds of storage whose volumes are files below a path; all others are block devices without a suffix. */
@@ -99,6 +100,7 @@ export interface Allocated { readonly volid: string; readonly volume: VolumeStat
 /** Makes a volume; throws with the storage layer's texts. */
 export function allocate(state: ClusterState, node: string, wanted: NewVolume): Allocated {
   const storage = enabledStorage(state, wanted.storage, node);
+  if (isGroupUnseen(state, storage, node)) throw new Error(`no such volume group '${storage.definition.vgname}'`);
   const format = wanted.format ?? DEFAULT_FORMAT;
   if (!(isFileBased(storage) ? FILE_FORMATS : BLOCK_FORMATS).has(format)) throw new Error(`unsupported format '${format}'`);
   const volumes = volumesAt(storage, node);

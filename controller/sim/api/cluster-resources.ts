@@ -63,8 +63,8 @@ function nodeRows(call: Call, members: ReadonlySet<string>): JsonObject[] {
 function storageRows(call: Call): JsonObject[] {
   const nodes = Object.keys(call.state.nodes);
   return Object.values(call.state.storages).filter((storage) => call.caller.can(`/storage/${storage.id}`, 'Datastore.Audit')).flatMap((storage) => nodes.filter((node) => isEnabledOn(storage, node)).map((node) => {
-    const { content, shared, total, used } = storageStatus(storage, node);
-    return { id: `storage/${node}/${storage.id}`, type: 'storage', storage: storage.id, node, status: 'available', plugintype: storage.type, content: content ?? '', shared: shared ?? 0, disk: used ?? 0, maxdisk: total ?? 0 };
+    const { content, shared, total, used, active } = storageStatus(call.state, storage, node);
+    return { id: `storage/${node}/${storage.id}`, type: 'storage', storage: storage.id, node, status: active === 1 ? 'available' : 'unknown', plugintype: storage.type, content: content ?? '', shared: shared ?? 0, disk: used ?? 0, maxdisk: total ?? 0 };
   }));
 }
 

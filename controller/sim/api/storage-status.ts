@@ -1,7 +1,8 @@
 // How the storages of the simulated cluster stand on a node: space, and what may be used there.
 import type { Json, JsonObject } from '../../model/json.ts';
 import { defaultContent } from '../storage-types.ts';
-import type { StorageState } from '../state.ts';
+import { groupBytes, isGroupUnseen } from '../nodes/group-storage.ts';
+import type { ClusterState, StorageState } from '../state.ts';
 import { holds, isOnNode, isShared, totalBytes, usedBytes } from '../volumes.ts';
 import { failure, flag, parameterError, requiredText, text, type Call, type Routes } from './handler.ts';
 
@@ -11,7 +12,7 @@ export const routes: Routes = {
   'GET /nodes/{node}/storage/{storage}/status': (call) => {
     const storage = call.state.storages[requiredText(call, 'storage')];
     if (!storage) throw parameterError({ storage: 'No such storage.' });
-    return storageStatus(storage, call.node);
+    return storageStatus(call.state, storage, call.node);
   },
   'GET /nodes/{node}/storage/{storage}/rrddata': (call) => emptyHistory(call),
   'GET /nodes/{node}/scan': () => ['cifs', 'iscsi', 'lvm', 'nfs', 'pbs', 'zfs'].map((method) => ({ method })),
@@ -28,18 +29,19 @@ export function isEnabledOn(storage: StorageState, node: string): boolean {
 }
 
 /** As GET …/status answers; a storage that is disabled or elsewhere is there with zeros. */
-export function storageStatus(storage: StorageState, node: string): JsonObject {
+export function storageStatus(state: ClusterState, storage: StorageState, node: string): JsonObject {
   const enabled = isEnabledOn(storage, node);
-  const total = enabled ? totalBytes(storage) : 0;
-  const used = enabled ? usedBytes(storage, node) : 0;
+  const active = enabled && !isGroupUnseen(state, storage, node);
+  const total = active ? groupBytes(state, storage, node) ?? totalBytes(storage) : 0;
+  const used = active ? usedBytes(storage, node) : 0;
   return {
     type: storage.type, content: String(storage.definition.content ?? defaultContent(storage.type)), shared: isShared(storage) ? 1 : 0,
-    enabled: enabled ? 1 : 0, active: enabled ? 1 : 0, total, used, avail: total - used,
+    enabled: enabled ? 1 : 0, active: active ? 1 : 0, total, used, avail: total - used,
   };
 }
 
 function row(call: Call, storage: StorageState): Json {
-  const status = storageStatus(storage, call.node);
+  const status = storageStatus(call.state, storage, call.node);
   return { storage: storage.id, ...status, ...(Number(status.total) > 0 ? { used_fraction: Number(status.used) / Number(status.total) } : {}) };
 }
 

@@ -1,6 +1,7 @@
 // Storage definitions of the simulated cluster: storage.cfg as the API reads and writes it.
 import type { Json } from '../../model/json.ts';
 import { changeFile } from '../cluster-file.ts';
+import { groupBytes } from '../nodes/group-storage.ts';
 import { storageText } from '../pmxcfs-text.ts';
 import { sha1 } from '../section-config.ts';
 import type { ConfigValue, StorageState } from '../state.ts';
@@ -64,7 +65,7 @@ function create(call: Call): Promise<Json> {
     if (call.state.storages[id]) throw failure(`storage ID '${id}' already defined`);
     const definition: Record<string, ConfigValue> = { content: defaultContent(type), ...options };
     if (isMounted(type)) definition.path ??= `/mnt/pve/${id}`;
-    const capacityBytes = call.state.disks[String(definition.vgname ?? definition.path ?? id)];
+    const capacityBytes = call.state.disks[String(definition.vgname ?? definition.path ?? id)] ?? groupBytes(call.state, { type, definition }, call.node);
     const storage: StorageState = { id, type, definition, volumes: {}, ...(capacityBytes === undefined ? {} : { capacityBytes }) };
     if (definition.disable !== 1 && isOnNode(storage, call.node)) activate(call, storage);
     call.state.storages[id] = storage;

@@ -172,7 +172,7 @@ export class Adjuster {
 
   #entry(name: string): Peer {
     const [local, remote] = this.#addresses(name);
-    return (this.#have().peers[name] ??= { connection: 'StandAlone', replication: 'Off', local, remote, net: { ...this.#wanted.net }, sentBytes: 0, receivedBytes: 0 });
+    return (this.#have().peers[name] ??= { nodeId: this.#idOf(name), connection: 'StandAlone', replication: 'Off', local, remote, net: { ...this.#wanted.net }, sentBytes: 0, receivedBytes: 0 });
   }
 
   #newPeer(name: string): Command {

@@ -1,15 +1,16 @@
 // Which block devices a node has, and what LVM sees of them: disks, logical volumes, the devices of DRBD.
 // Must never show a group through a device that nobody could read: a Secondary's, or one that LVM's filter rejects.
-import type { GuestState } from '../state.ts';
-import { parseVolumeId } from '../volumes.ts';
-import type { Simulation } from '../simulation.ts';
+import type { ClusterState, GuestState } from '../state.ts';
 import { newHost } from './state.ts';
 import type { Host, LogicalVolume, Medium, PhysicalVolume, Replica, VolumeGroup } from './state.ts';
 
 /** What LVM keeps for itself at the start of a physical volume. */
 const LVM_START_BYTES = 2 ** 20;
 
-export function hostOf(sim: Simulation, node: string): Host {
+/** The simulation, as far as it is needed here. */
+export interface Below { readonly state: ClusterState }
+
+export function hostOf(sim: Below, node: string): Host {
   const { below, nodes } = sim.state;
   return (below.hosts[node] ??= newHost(node, nodes[node]?.address ?? '10.99.0.1'));
 }
@@ -17,7 +18,7 @@ export function hostOf(sim: Simulation, node: string): Host {
 export interface SeenPv { readonly device: string; readonly pv: PhysicalVolume; readonly medium: Medium; readonly replica?: Replica }
 
 /** Every physical volume of the node, through each device that shows it; the filter is not asked. */
-export function physicalVolumes(sim: Simulation, node: string): readonly SeenPv[] {
+export function physicalVolumes(sim: Below, node: string): readonly SeenPv[] {
   const host = hostOf(sim, node);
   const disks = Object.entries(host.disks).flatMap(([device, medium]) => seen(device, medium));
   const mirrored = Object.values(host.replicas).filter(({ role }) => role === 'Primary').flatMap((replica) => {
@@ -34,7 +35,7 @@ function seen(device: string, medium: Medium, replica?: Replica): readonly SeenP
 export interface SeenGroup { readonly device: string; readonly pv: PhysicalVolume; readonly group: VolumeGroup; readonly replica?: Replica }
 
 /** The groups that LVM shows on the node. */
-export function groupsOf(sim: Simulation, node: string): readonly SeenGroup[] {
+export function groupsOf(sim: Below, node: string): readonly SeenGroup[] {
   const accepted = physicalVolumes(sim, node).filter(({ device }) => isAccepted(hostOf(sim, node), device));
   return accepted.filter((one) => accepted.every((other) => other === one || other.pv.uuid !== one.pv.uuid || other.device > one.device)).flatMap((one) => (
     one.pv.group ? [{ device: one.device, pv: one.pv, group: one.pv.group, ...(one.replica ? { replica: one.replica } : {}) }] : []
@@ -42,7 +43,7 @@ export function groupsOf(sim: Simulation, node: string): readonly SeenGroup[] {
 }
 
 /** Devices that show the same physical volume twice. */
-export function duplicatesOf(sim: Simulation, node: string): readonly SeenPv[] {
+export function duplicatesOf(sim: Below, node: string): readonly SeenPv[] {
   const accepted = physicalVolumes(sim, node).filter(({ device }) => isAccepted(hostOf(sim, node), device));
   return accepted.filter((one) => accepted.some((other) => other !== one && other.pv.uuid === one.pv.uuid));
 }
@@ -69,7 +70,7 @@ export function isAccepted(host: Host, device: string): boolean {
 }
 
 /** What a path names; undefined: there is no such device now. */
-export function mediumAt(sim: Simulation, node: string, path: string): Medium | undefined {
+export function mediumAt(sim: Below, node: string, path: string): Medium | undefined {
   const host = hostOf(sim, node);
   const minor = /^\/dev\/drbd(\d+)$/.exec(path)?.[1];
   if (minor !== undefined) {
@@ -83,7 +84,7 @@ export function mediumAt(sim: Simulation, node: string, path: string): Medium | 
 export interface FoundVolume { readonly group: VolumeGroup; readonly volume: LogicalVolume; readonly seen: SeenPv }
 
 /** `/dev/vg0/r0`, `/dev/mapper/vg0-r0` or `vg0/r0`. */
-export function volumeAt(sim: Simulation, node: string, path: string): FoundVolume | undefined {
+export function volumeAt(sim: Below, node: string, path: string): FoundVolume | undefined {
   const mapped = /^\/dev\/mapper\/(.+)$/.exec(path)?.[1]?.replaceAll('--', '\0').replace('-', '/').replaceAll('\0', '-');
   const [groupName, name] = (mapped ?? path.replace(/^\/dev\//, '')).split('/');
   for (const one of physicalVolumes(sim, node)) {
@@ -95,7 +96,7 @@ export function volumeAt(sim: Simulation, node: string, path: string): FoundVolu
 }
 
 /** What is read and written through the DRBD device: the node's own copy, else that of a peer it is connected to. */
-export function dataOf(sim: Simulation, node: string, replica: Replica): Medium | undefined {
+export function dataOf(sim: Below, node: string, replica: Replica): Medium | undefined {
   const own = backingOf(sim, node, replica);
   if (own && replica.disk === 'UpToDate') return own;
   for (const [peer, { connection }] of Object.entries(replica.peers)) {
@@ -106,12 +107,12 @@ export function dataOf(sim: Simulation, node: string, replica: Replica): Medium 
   return own && replica.disk !== 'Inconsistent' ? own : undefined;
 }
 
-export function backingOf(sim: Simulation, node: string, replica: Replica): Medium | undefined {
+export function backingOf(sim: Below, node: string, replica: Replica): Medium | undefined {
   return replica.device === undefined ? undefined : deviceBelow(sim, node, replica.device);
 }
 
 /** As `mediumAt` without DRBD's own devices: what a replica stands on. */
-function deviceBelow(sim: Simulation, node: string, path: string): Medium | undefined {
+function deviceBelow(sim: Below, node: string, path: string): Medium | undefined {
   const host = hostOf(sim, node);
   const raw = host.disks[path];
   if (raw) return raw;
@@ -128,7 +129,7 @@ function deviceBelow(sim: Simulation, node: string, path: string): Medium | unde
 export interface ShownVolume { readonly name: string; readonly uuid: string; readonly sizeBytes: number; readonly tags: readonly string[]; readonly isActive: boolean; readonly isOpen: boolean }
 
 /** Its own volumes, and those that Proxmox made in it for guests. */
-export function volumesIn(sim: Simulation, node: string, group: VolumeGroup): readonly ShownVolume[] {
+export function volumesIn(sim: Below, node: string, group: VolumeGroup): readonly ShownVolume[] {
   const host = hostOf(sim, node);
   const own = Object.values(group.volumes).map(({ name, uuid, tags, medium }): ShownVolume => ({
     name, uuid, tags, sizeBytes: medium.sizeBytes, isActive: host.active.includes(`${group.name}/${name}`), isOpen: isUsed(sim, node, `/dev/${group.name}/${name}`),
@@ -137,7 +138,7 @@ export function volumesIn(sim: Simulation, node: string, group: VolumeGroup): re
 }
 
 /** Volumes of storages on that group. A guest that runs has its own active and open. */
-export function guestVolumes(sim: Simulation, node: string, group: string): readonly ShownVolume[] {
+export function guestVolumes(sim: Below, node: string, group: string): readonly ShownVolume[] {
   const storages = Object.values(sim.state.storages).filter(({ type, definition }) => type === 'lvm' && definition.vgname === group);
   return storages.flatMap((storage) => Object.values(storage.volumes[storage.definition.shared === 1 ? '*' : node] ?? {}).map((volume): ShownVolume => {
     const isOpen = runningOn(sim, node).some((guest) => usesVolume(guest, storage.id, volume.name));
@@ -145,19 +146,18 @@ export function guestVolumes(sim: Simulation, node: string, group: string): read
   }));
 }
 
-function runningOn(sim: Simulation, node: string): readonly GuestState[] {
+function runningOn(sim: Below, node: string): readonly GuestState[] {
   return Object.values(sim.state.guests).filter((guest) => guest.node === node && guest.process);
 }
 
 function usesVolume(guest: GuestState, storage: string, name: string): boolean {
   return Object.values(guest.config).some((value) => {
-    const id = typeof value === 'string' ? parseVolumeId(value.split(',')[0]?.replace(/^(?:file|volume)=/, '') ?? '') : undefined;
-    return id?.storage === storage && id.name === name;
+    return typeof value === 'string' && value.split(',')[0]?.replace(/^(?:file|volume)=/, '') === `${storage}:${name}`;
   });
 }
 
 /** Who holds the DRBD device open: a person, an active volume on it, a guest. */
-export function openerOf(sim: Simulation, node: string, replica: Replica): string | undefined {
+export function openerOf(sim: Below, node: string, replica: Replica): string | undefined {
   if (replica.openedBy !== undefined) return replica.openedBy;
   const medium = dataOf(sim, node, replica);
   const group = medium?.label?.kind === 'physical' ? medium.label.group : undefined;
@@ -167,11 +167,11 @@ export function openerOf(sim: Simulation, node: string, replica: Replica): strin
 }
 
 /** A replica stands on it. */
-export function isUsed(sim: Simulation, node: string, device: string): boolean {
+export function isUsed(sim: Below, node: string, device: string): boolean {
   return Object.values(hostOf(sim, node).replicas).some((replica) => replica.device === device);
 }
 
-export function groupSizes(sim: Simulation, node: string, { pv, group }: Pick<SeenGroup, 'pv' | 'group'>): { readonly sizeBytes: number; readonly freeBytes: number } {
+export function groupSizes(sim: Below, node: string, { pv, group }: Pick<SeenGroup, 'pv' | 'group'>): { readonly sizeBytes: number; readonly freeBytes: number } {
   const sizeBytes = extents(pv.sizeBytes - LVM_START_BYTES, group.extentBytes);
   const used = volumesIn(sim, node, group).reduce((sum, volume) => sum + Math.ceil(volume.sizeBytes / group.extentBytes) * group.extentBytes, 0);
   return { sizeBytes, freeBytes: Math.max(0, sizeBytes - used) };

@@ -257,7 +257,7 @@ class Admin {
   #generations(): number {
     const medium = mediumAt(this.#sim, this.#node, this.#replica?.device ?? this.#device);
     const metadata = medium?.metadata;
-    if (metadata) return this.#say(generationLines(metadata, this.#replica, this.#wanted.peers.map(({ name }) => name), this.#is8));
+    if (metadata) return this.#say(generationLines(metadata, this.#replica, this.#wanted.peers.map(({ name }) => name), this.#is8, (peer) => hostOf(this.#sim, peer).replicas[this.#wanted.name]?.disk !== 'UpToDate'));
     this.#output.err(medium ? 'No valid meta data found\n' : `open(${this.#device}) failed: No such file or directory\nCommand 'drbdmeta ${this.#md} get-gi' terminated with exit code 20\n`);
     return medium ? 1 : 20;
   }
@@ -288,7 +288,7 @@ class Admin {
   #createMetadata(): number {
     const maxPeers = this.#is8 ? 1 : Number(this.#words.values.get('--max-peers') ?? Math.max(1, this.#wanted.peers.length));
     const isForced = this.#words.flags.has('--force');
-    if (this.#isAttached()) return this.#busy('create-md', isForced);
+    if (this.#isAttached()) return this.#busy(this.#is8 ? 'create-md' : `create-md ${maxPeers}`, isForced);
     const medium = mediumAt(this.#sim, this.#node, this.#device);
     if (!medium) return this.#noDevice('create-md');
     const style = `v0${this.#is8 ? 8 : 9}`;

@@ -64,7 +64,8 @@ export function promote(sim: Simulation, node: string, replica: Replica, force: 
   if (isForced) settleDisk(sim, node, replica, 'UpToDate');
   const isApart = Object.entries(replica.peers).some(([name, peer]) => peer.connection !== 'Connected' || !hasDisk(peerOf(sim, name, replica)));
   if (metadata && (isForced || isApart)) newGeneration(sim, node, replica, isForced);
-  if (metadata) metadata.current = withBit(metadata.current, true);
+  // DRBD 9 says in the identifier only who made it.
+  if (metadata && replica.nodeId < 0) metadata.current = withBit(metadata.current, true);
   sim.log.write(node, `drbd ${replica.resource}: Primary`);
   if (isForced) for (const [name, , other] of peers) if (hasDisk(other)) startSync(sim, replica.resource, node, name, true);
   checkQuorum(sim, node, replica);
@@ -84,7 +85,7 @@ export function demote(sim: Simulation, node: string, replica: Replica): void {
 /** What is written from now on is another generation of the data than what absent peers have. */
 function newGeneration(sim: Simulation, node: string, replica: Replica, always = false): void {
   const metadata = metadataOf(sim, node, replica);
-  const absent = Object.keys(replica.peers).filter((name) => replica.peers[name]?.connection !== 'Connected' || !hasDisk(peerOf(sim, name, replica)));
+  const absent = Object.keys(replica.peers).filter((name) => replica.peers[name]?.connection !== 'Connected' || !isLinked(sim, node, name) || !hasDisk(peerOf(sim, name, replica)));
   if (!metadata || (!always && !absent.some((name) => slotOf(metadata, name).bitmap === NONE))) return;
   const before = metadata.current;
   metadata.current = withBit(randomHex(() => sim.random(), 16).toUpperCase(), replica.role === 'Primary');
@@ -93,7 +94,7 @@ function newGeneration(sim: Simulation, node: string, replica: Replica, always =
   // Connected copies get the same writes, so they are of the same generation.
   for (const [name, , other] of peersOf(sim, replica, 'Connected')) {
     const theirs = metadataOf(sim, name, other);
-    if (!theirs || other.disk !== 'UpToDate') continue;
+    if (!theirs || other.disk !== 'UpToDate' || absent.includes(name)) continue;
     theirs.current = withBit(metadata.current, other.role === 'Primary');
     for (const gone of absent) if (gone in other.peers && slotOf(theirs, gone).bitmap === NONE) slotOf(theirs, gone).bitmap = withBit(before, other.role === 'Primary');
   }
@@ -134,9 +135,11 @@ export function attach(sim: Simulation, node: string, replica: Replica, device: 
   replica.device = device;
   replica.sizeBytes = metadata.effectiveBytes > 0 ? Math.min(metadata.effectiveBytes, usableBytes(medium.sizeBytes, metadata.maxPeers)) : usableBytes(medium.sizeBytes, metadata.maxPeers);
   metadata.effectiveBytes = replica.sizeBytes;
-  if (isNew(metadata.current)) for (const peer of Object.keys(replica.peers)) slotOf(metadata, peer).outOfSyncBytes = replica.sizeBytes;
   replica.disk = !metadata.isConsistent ? 'Inconsistent' : metadata.isOutdated ? 'Outdated' : 'UpToDate';
+  // What comes back to a Primary that went on over the network is old until its peer says otherwise.
+  if (replica.disk === 'UpToDate' && replica.role === 'Primary') replica.disk = 'Consistent';
   for (const [name, peer, other] of peersOf(sim, replica, 'Connected')) if (hasDisk(other)) agree(sim, replica.resource, node, name, peer);
+  if (replica.disk === 'Consistent') replica.disk = 'UpToDate';
   if (replica.role === 'Primary' && replica.disk === 'UpToDate') metadata.current = withBit(metadata.current, true);
 }
 
@@ -346,7 +349,7 @@ export function startSync(sim: Simulation, resource: string, source: string, tar
   const totalBytes = isWhole ? from.sizeBytes : Math.min(from.sizeBytes, a.outOfSyncBytes + b.outOfSyncBytes);
   const before = a.bitmap;
   a.bitmap = syncId(before, withBit(randomHex(() => sim.random(), 16).toUpperCase(), false));
-  if (before !== NONE) pushHistory(mine, before);
+  if (before !== NONE && (from.nodeId < 0 || !isNew(before))) pushHistory(mine, before);
   theirs.current = bare(a.bitmap);
   for (const slot of [a, b]) slot.outOfSyncBytes = totalBytes;
   b.bitmap = NONE;
@@ -373,9 +376,11 @@ function endSync(sim: Simulation, resource: string, source: string, target: stri
   back.receivedBytes += bytes;
   from.readBytes += bytes;
   to.writtenBytes += bytes;
-  pushHistory(mine, slotOf(mine, target).bitmap);
+  // A first copy leaves no trace at its source on DRBD 9.
+  const id = slotOf(mine, target).bitmap;
+  if (from.nodeId < 0 || mine.history[0] !== NONE) pushHistory(mine, id);
   mine.peers[target] = { bitmap: NONE, outOfSyncBytes: 0 };
-  theirs.history = [bare(mine.history[0]), mine.history[1]];
+  theirs.history = [bare(id), mine.history[mine.history[0] === id ? 1 : 0]];
   theirs.current = withBit(mine.current, to.role === 'Primary');
   theirs.peers[source] = { bitmap: NONE, outOfSyncBytes: 0 };
   for (const metadata of [mine, theirs]) metadata.crashedPrimary = false;

@@ -11,7 +11,7 @@ const EXTENT = 4 * 2 ** 20;
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
   vgs: ['--nosuffix', '--noheadings', '-a'], lvs: ['--nosuffix', '--noheadings', '-a'], pvs: ['--nosuffix', '--noheadings', '-a'],
   lvcreate: ['-y', '--yes', '-q'], lvextend: ['-y', '--yes', '-q'], lvremove: ['-y', '--yes', '-f', '--force', '-q'], lvchange: ['-y', '--yes', '-q'], vgchange: ['-y', '--yes', '-q'],
-  vgcreate: ['-y', '--yes', '-q'], vgremove: ['-y', '--yes', '-f', '--force', '-q'], pvcreate: ['-y', '--yes', '-f', '-ff', '--force', '-q'], pvremove: ['-y', '--yes', '-f', '-ff', '--force', '-q'], pvresize: ['-y', '--yes', '-q'],
+  vgcreate: ['-y', '--yes', '-q'], vgremove: ['-y', '--yes', '-f', '--force', '-q'], pvcreate: ['-y', '--yes', '-f', '-ff', '--force', '-q'], pvremove: ['-y', '--yes', '-f', '-ff', '--force', '-q'], pvresize: ['-y', '--yes', '-q'], pvscan: ['--cache'],
 };
 /** Options with a value. */
 const VALUED: Readonly<Record<string, readonly string[]>> = {
@@ -76,6 +76,8 @@ class Lvm {
       case 'pvcreate': return this.#createPhysical(first);
       case 'pvremove': return this.#removePhysical(first);
       case 'pvresize': return this.#resizePhysical(first);
+      // It looks at every device each time anyway.
+      case 'pvscan': return 0;
       case 'vgcreate': return this.#createGroup(first, this.#words.names.slice(1));
       case 'vgremove': return this.#removeGroup(first);
       case 'vgchange': return this.#changeGroup(first);
@@ -135,6 +137,8 @@ class Lvm {
 
   #report(what: 'vg' | 'lv' | 'pv', rows: readonly Row[]): number {
     const format = this.#words.values.get('--reportformat');
+    const [asked = ''] = (this.#words.names[0] ?? '').split('/');
+    if (format !== 'json' && asked !== '' && what !== 'pv' && !this.#group(asked)) return this.#noGroup(asked);
     if (format !== 'json') return this.#fail(`only --reportformat json is simulated`, 3);
     const isInBytes = this.#words.values.get('--units') === 'b' && this.#words.flags.has('--nosuffix');
     const columns = (this.#words.values.get('-o') ?? DEFAULT_COLUMNS[what]).split(',');

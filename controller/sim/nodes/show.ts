@@ -1,7 +1,7 @@
 // What DRBD tells of itself: /proc/drbd, `drbdsetup status`, events2, identifiers. In: replicas. Out: text as the real ones print it.
 import type { Simulation } from '../simulation.ts';
 import { hostOf } from './devices.ts';
-import { slotOf } from './generations.ts';
+import { isNew, slotOf } from './generations.ts';
 import { isQuorate, leftBytes, metadataOf } from './kernel.ts';
 import type { Metadata, Peer, Replica } from './state.ts';
 
@@ -19,9 +19,10 @@ function sidesOf(sim: Simulation, node: string, replica: Replica): readonly Side
   return Object.entries(replica.peers).map(([name, peer]) => {
     const other = hostOf(sim, name).replicas[replica.resource];
     const isConnected = peer.connection === 'Connected' && other !== undefined;
-    const marked = metadata ? slotOf(metadata, name).outOfSyncBytes : 0;
+    // New metadata call everything different.
+    const marked = metadata ? (isNew(metadata.current) ? replica.sizeBytes : slotOf(metadata, name).outOfSyncBytes) : 0;
     return {
-      name, peer, nodeId: other?.nodeId ?? -1, role: isConnected ? other.role : 'Unknown', disk: isConnected ? other.disk : 'DUnknown',
+      name, peer, nodeId: peer.nodeId, role: isConnected ? other.role : 'Unknown', disk: isConnected ? other.disk : 'DUnknown',
       outOfSyncKib: kib(peer.sync && !peer.replication.startsWith('Verify') ? leftBytes(sim, peer) : marked),
     };
   });
@@ -84,7 +85,7 @@ export function dstate(sim: Simulation, node: string, replica: Replica): string 
 }
 
 /** One line on 8.4, one for each peer on 9, in the order of node ids. */
-export function generationLines(metadata: Metadata, replica: Replica | undefined, peers: readonly string[], is8: boolean): string {
+export function generationLines(metadata: Metadata, replica: Replica | undefined, peers: readonly string[], is8: boolean, isPeerBad: (peer: string) => boolean): string {
   return peers.map((name) => {
     const slot = slotOf(metadata, name);
     const ids = [metadata.current, slot.bitmap, ...metadata.history].join(':');
@@ -93,7 +94,7 @@ export function generationLines(metadata: Metadata, replica: Replica | undefined
     const isGood = metadata.isConsistent && !metadata.isOutdated;
     const isFresh = metadata.current.startsWith('000000000000000');
     const isPrimary = replica?.role === 'Primary' || metadata.crashedPrimary;
-    const flags = is8 ? [bit(metadata.isConsistent), bit(isGood), bit(isPrimary), bit(isConnected), 0, 0, bit(metadata.crashedPrimary)]
+    const flags = is8 ? [bit(metadata.isConsistent), bit(isGood), bit(isPrimary), bit(isConnected), 0, bit(isConnected && isPeerBad(name)), bit(metadata.crashedPrimary)]
       : [bit(metadata.isConsistent), bit(isGood), bit(isGood), bit(isPrimary), bit(isFresh && !isConnected), 0, 0, bit(isConnected), bit(isFresh && isConnected), 0, 0, bit(!isFresh || isConnected)];
     return `${ids}:${flags.join(':')}\n`;
   }).join('');

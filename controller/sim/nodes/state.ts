@@ -39,6 +39,8 @@ export interface Metadata {
 }
 
 export interface Peer {
+  /** The peer's, on DRBD 9. */
+  nodeId: number;
   connection: 'StandAlone' | 'Connecting' | 'Connected';
   replication: DrbdReplication;
   local: string;
