@@ -1,0 +1,85 @@
+// Whole rounds on simulated nodes: plan, do, and the next plan is empty; through grown disks, dead disks, cut lines and split brains.
+import { describe, expect, test } from 'vitest';
+import { cutLine, failDisk, healLine, replaceDisk, write } from '../../controller/sim/nodes/world.ts';
+import { World } from '../harness/world.ts';
+import type { Plan } from '../../controller/model/plan.ts';
+
+const MINUTE = 60_000;
+const CLUSTER = 'apiVersion: latido/v1\nkind: Cluster\nmetadata: { name: lab }\nspec: { endpoints: [https://pve1:8006], credentials: { tokenEnv: X }, policy: { prune: auto } }\n';
+const manifest = (more: Readonly<Record<string, string>> = {}, guest = '') => {
+  const fields = { size: '256M', dualPrimary: 'true', storage: '{ id: disk-virtual, volumeGroup: drbdvg0 }', ...more };
+  return `${CLUSTER}---
+apiVersion: latido/v1
+kind: DrbdResource
+metadata: { name: r0 }
+spec:
+  nodes:
+    pve1: { address: "10.0.0.1:7788", volumeGroup: pve }
+    pve2: { address: "10.0.0.2:7788", volumeGroup: pve }
+${Object.entries(fields).map(([key, value]) => `  ${key}: ${value}\n`).join('')}${guest}`;
+};
+const GUEST = '---\napiVersion: latido/v1\nkind: VirtualMachine\nmetadata: { name: web }\nspec: { vmid: 110, power: running, placement: { node: pve1 }, config: { memory: 512, scsi0: { storage: disk-virtual, size: 100M } } }\n';
+
+function nodes(drbd = '8.4.11', count = 2) {
+  return { nodes: ['pve1', 'pve2', 'pve3'].slice(0, count).map((name) => ({ name, drbd, volumeGroups: { pve: 2 ** 31 } })) };
+}
+
+/** Until nothing is left to do, at most so many rounds. */
+async function settled(world: World, text: string, most = 1): Promise<Plan> {
+  for (let round = 0; round < most; round += 1) {
+    const { failed, unsettled } = await world.apply(text);
+    expect([failed, unsettled]).toEqual([[], []]);
+    await world.sim.clock.advance(MINUTE);
+  }
+  return world.plan(text);
+}
+
+const left = ({ changes }: Plan) => changes.map(({ ref, verb, hold, steps }) => `${verb} ${ref.kind}/${ref.name} ${[...new Set([hold?.code, ...steps.map((step) => step.hold?.code)])].filter((code) => code !== undefined).join(' ')}`.trim());
+
+describe.each(['8.4.11', '9.2.18'])('DRBD %s', (version) => {
+  test('from nothing to a running guest, and then nothing', async () => expect(left(await settled(new World(nodes(version)), manifest({}, GUEST)))).toEqual([]));
+  test('options change, disks grow, a dead disk is replaced', async () => {
+    const world = new World(nodes(version));
+    await settled(world, manifest());
+    const grown = manifest({ size: '512M', verify: '{ algorithm: crc32c }' });
+    expect(left(await settled(world, grown))).toEqual([]);
+    failDisk(world.sim, 'pve2', 'r0');
+    await world.sim.clock.advance(MINUTE);
+    replaceDisk(world.sim, 'pve2', 'r0');
+    expect((await settled(world, grown, 2)).changes.flatMap(({ fields }) => fields)).toEqual([]);
+  });
+  test('a split brain holds all, until the commit names the victim of this event', async () => {
+    const world = new World(nodes(version));
+    await settled(world, manifest({}, GUEST));
+    cutLine(world.sim, 'pve1', 'pve2');
+    await world.sim.clock.advance(MINUTE);
+    write(world.sim, 'r0', 'pve1', 2 ** 20);
+    write(world.sim, 'r0', 'pve2', 2 ** 20);
+    const more = GUEST.replace('memory: 512', 'memory: 768');
+    const during = await world.plan(manifest({}, more));
+    expect(left(during)).toEqual(['update DrbdResource/r0 SPLIT_BRAIN', 'update VirtualMachine/web SPLIT_BRAIN']);
+    healLine(world.sim, 'pve1', 'pve2');
+    await world.sim.clock.advance(MINUTE);
+    const event = /event ([0-9a-f]{8}-[0-9a-f]{8})/.exec((await world.plan(manifest({}, GUEST))).changes[0]?.steps[0]?.hold?.reason ?? '')?.[1] ?? '';
+    const decided = manifest({ resolveSplitBrain: `{ discard: pve2, event: ${event} }` }, GUEST);
+    const after = await settled(world, decided, 2);
+    expect([after.changes.flatMap(({ fields }) => fields), after.changes.flatMap(({ notes }) => notes)]).toEqual([[], [`resolveSplitBrain names event ${event}, which is over: it may be taken out`]]);
+  });
+  test('a node that was off comes back, is filled, and is Primary again', async () => {
+    const world = new World(nodes(version));
+    await settled(world, manifest());
+    world.sim.powerOff('pve2');
+    await world.sim.clock.advance(MINUTE);
+    world.sim.powerOn('pve2');
+    await world.sim.clock.advance(5 * MINUTE);
+    expect(left(await settled(world, manifest(), 2))).toEqual([]);
+  });
+  test('what a person made by hand is taken over, and keeps what is on it', async () => {
+    const world = new World({ ...nodes(version), drbd: [{ name: 'r0', minor: 4, backing: 'pve', sizeBytes: 2 ** 28, nodes: { pve1: '10.0.0.1:7788', pve2: '10.0.0.2:7788' }, dualPrimary: true, volumeGroup: 'drbdvg0' }] });
+    write(world.sim, 'r0', 'pve1', 2 ** 20);
+    const first = await world.plan(manifest());
+    expect(first.changes.map(({ ref, verb }) => `${verb} ${ref.kind}`)).toEqual(['adopt DrbdResource', 'create Storage']);
+    expect(first.changes[0]?.steps.filter(({ title }) => /metadata|volume|equal|first/.test(title))).toEqual([]);
+    expect(left(await settled(world, manifest()))).toEqual([]);
+  });
+});
