@@ -79,7 +79,7 @@ function changed(own: NodeStorageFact, argv: readonly string[], stdin: string, a
   if (argv[0] === 'lvextend') return { ...own, volumes: own.volumes.map((one) => ({ ...one, sizeBytes: `${one.group}/${one.name}` === last ? Number.parseInt(argv[2] ?? '', 10) : one.sizeBytes })) };
   if (argv[0] === 'lvremove') return { ...own, volumes: own.volumes.filter((one) => `${one.group}/${one.name}` !== last) };
   if (argv[0] === 'vgcreate') return { ...own, physical: own.physical.map((one) => (one.device === last ? { ...one, group: argv[1] ?? '' } : one)), groups: [...own.groups, { name: argv[1] ?? '', uuid: 'vg-d', sizeBytes: 1020 * MIB, freeBytes: 1020 * MIB, extentBytes: 4 * MIB }] };
-  if (argv[0] === 'vgchange' || argv[0] === 'pvresize') return own;
+  if (argv[0] === 'vgchange' || argv[0] === 'pvresize' || argv[0] === 'pvscan') return own;
   if (argv[0] === 'vgremove') return { ...own, groups: own.groups.filter(({ name }) => name !== last), physical: own.physical.map((one) => (one.group === last ? { ...one, group: '' } : one)) };
   if (argv[0] === 'pvremove') return { ...own, physical: own.physical.filter(({ device }) => device !== last) };
   if (argv[0] === 'rm') return { ...own, resFiles: new Map([...own.resFiles].filter(([name]) => !last.endsWith(`/${name}.res`))), replicas: new Map() };

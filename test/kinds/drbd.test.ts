@@ -30,7 +30,7 @@ describe('from nothing', () => {
       'pve1: lvcreate -y -Wy -Zy -n r0 -L 1073741824b --addtag latido pve', 'pve2: lvcreate -y -Wy -Zy -n r0 -L 1073741824b --addtag latido pve',
       'pve1: write /etc/drbd.d/r0.res', 'pve2: write /etc/drbd.d/r0.res', 'pve1: drbdadm create-md r0', 'pve2: drbdadm create-md r0',
       'pve1: drbdadm adjust r0', 'pve2: drbdadm adjust r0', 'wait until its nodes are connected', 'pve1: drbdadm -- --clear-bitmap new-current-uuid r0', 'wait until it is in sync',
-      'pve1: drbdadm primary r0', 'pve2: drbdadm primary r0', 'pve1: make /dev/drbd0, if it is empty, a physical volume of LVM', 'pve1: vgcreate drbdvg0 /dev/drbd0',
+      'pve1: drbdadm primary r0', 'pve2: drbdadm primary r0', 'pve1: make /dev/drbd0, if it is empty, a physical volume of LVM', 'pve1: vgcreate drbdvg0 /dev/drbd0', 'pve2: pvscan --cache /dev/drbd0',
     ]]);
   });
   test('and then there is nothing to do', () => expect(resource(MADE)).toMatchObject({ verb: 'none', fields: [], observed: { state: 'present', owned: true } }));
@@ -127,9 +127,17 @@ describe('in force', () => {
     expect([plan.verb, plan.steps, plan.result.notes]).toEqual(['none', [], ['r0 on pve1 is Connecting to pve2']]);
     expect(told(resource(cut, { ...SPEC, size: '2G' }).steps).map((step) => step.split(' ')[1])).toEqual(['WAITS_FOR', 'WAITS_FOR', 'WAITS_FOR', 'WAITS_FOR', 'WAITS_FOR']);
   });
+  test('a node whose LVM does not know what another one made looks again', () => {
+    const own = MADE.get('pve2') ?? bare('pve2');
+    const blind = new Map([...MADE, ['pve2', { ...own, groups: own.groups.filter(({ name }) => name === 'pve') }]]);
+    expect(told(resource(blind).steps)).toEqual(['pve2: pvscan --cache /dev/drbd0']);
+    const filtered = new Map([...blind, ['pve2', { ...own, groups: [], lvmFilter: '[ "r|.*|" ]' }]]);
+    expect(told(resource(filtered).steps)).toEqual([]);
+  });
   test('during a resync a node is not made Primary', () => {
     const busy = withReplica(withReplica(MADE, 'pve1', { peers: [peer('pve2', { disk: 'Inconsistent', replication: 'SyncSource', outOfSyncBytes: MIB })] }), 'pve2', { role: 'Secondary', disk: 'Inconsistent', peers: [peer('pve1', { replication: 'SyncTarget', donePercent: 41.2, secondsLeft: 150 })] });
-    expect(resource(busy).steps.map(({ hold }) => hold)).toEqual([{ code: 'RESYNC', reason: 'pve2 is being resynchronised from pve1: 41 % done, about 3 min left', approvable: false }]);
+    const held = { code: 'RESYNC', reason: 'pve2 is being resynchronised from pve1: 41 % done, about 3 min left', approvable: false };
+    expect(resource(busy).steps.map(({ hold }) => hold)).toEqual([held, held]);
   });
 });
 

@@ -21,7 +21,7 @@ command -v apt-get > /dev/null && command -v dpkg-deb > /dev/null || cannot 'thi
 
 missing=''
 has() { command -v "$1" > /dev/null || missing="$missing $2"; }
-has qemu-system-x86_64 qemu-system-x86; has qemu-img qemu-utils; has mkfs.ext4 e2fsprogs; has ssh openssh-client; has zstd zstd
+has qemu-system-x86_64 qemu-system-x86; has mkfs.ext4 e2fsprogs; has ssh openssh-client; has zstd zstd
 if [ -n "$missing" ]; then
   say "installing$missing"
   # shellcheck disable=SC2086

@@ -61,7 +61,8 @@ export async function openLab(image: string, cache: string, names: readonly [str
   await writeFile(knownHosts, (await Promise.all(machines.map(async ({ name, number }) => `${name} ${await readFile(join(image, `host-${number}.pub`), 'utf8')}`))).join(''));
   for (const machine of machines) {
     await mkdir(machine.folder);
-    await promisify(execFile)('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', join(image, 'root.raw'), join(machine.folder, 'root.qcow2')]);
+    // Whole, because what QEMU has not yet written of an overlay's own tables is lost when it is killed.
+    await promisify(execFile)('cp', ['--sparse=always', '--reflink=auto', join(image, 'root.raw'), join(machine.folder, 'root.raw')]);
     for (const disk of DISKS) await emptyDisk(machine, disk);
   }
   const ssh = () => createSsh({ port, key, knownHosts, addresses: Object.fromEntries(machines.map(({ name, address }) => [name, address])), isLocal: () => false });
@@ -99,7 +100,7 @@ async function emptyDisk({ folder }: Machine, disk: string): Promise<void> {
 
 async function boot(image: string, machine: Machine, port: number, socket: string): Promise<ChildProcess> {
   const { name, number, folder, address } = machine;
-  const disks = ['root.qcow2', ...DISKS.map((disk) => `${disk}.raw`)].flatMap((file) => ['-drive', `if=virtio,file=${join(folder, file)},format=${file.split('.')[1] ?? ''},cache=unsafe,aio=threads,discard=unmap`]);
+  const disks = ['root', ...DISKS].flatMap((disk) => ['-drive', `if=virtio,file=${join(folder, disk)}.raw,format=raw,cache=unsafe,aio=threads,discard=unmap`]);
   const kernel = `console=ttyS0 loglevel=5 panic=1 net.ifnames=0 mitigations=off nokaslr audit=0 apparmor=0 tsc=reliable machine.number=${number} machine.name=${name}`;
   const words = [
     '-name', name, '-M', 'q35,usb=off,vmport=off', '-accel', ACCELERATOR, '-cpu', 'max', '-smp', '1', '-m', String(MEMORY_MIB),

@@ -99,3 +99,8 @@ export function becomePrimary(node: string, name: string, guards: readonly Condi
 export function makePhysical(copy: Copy, scene: Scene, guards: readonly Condition[]): Step {
   return command(copy.node, `make ${deviceOf(scene)}, if it is empty, a physical volume of LVM`, script(PVCREATE_EMPTY, deviceOf(scene)), { guards });
 }
+
+/** LVM remembers on which devices there was anything when it last looked (`hints` in lvm.conf), and nothing tells it what another node wrote. */
+export function lookAgain(node: string, scene: Scene): Step {
+  return command(node, `let LVM look again at ${deviceOf(scene)}`, ['pvscan', '--cache', deviceOf(scene)], { guards: [{ is: 'drbd-role', resource: scene.name, node, role: 'Primary' }] });
+}

@@ -2,7 +2,7 @@
 // Must never put LVM on what holds anything, nor where LVM sees the backing device as well: it would write past DRBD.
 import type { PhysicalVolumeFact } from '../../model/node-facts.ts';
 import type { Condition, Hold, Step } from '../../model/step.ts';
-import { command, heldStep, makePhysical, withHold } from './commands.ts';
+import { command, heldStep, lookAgain, makePhysical, withHold } from './commands.ts';
 import type { Copy, Scene, Work } from './scene.ts';
 import { deviceOf, diskful, isNewCopy, nodesOf } from './scene.ts';
 
@@ -18,7 +18,7 @@ export function onTop(scene: Scene): Work {
   const { storage } = scene.spec;
   if (!storage) return NOTHING;
   const physical = physicalOn(scene);
-  if (physical?.group === storage.volumeGroup) return NOTHING;
+  if (physical?.group === storage.volumeGroup) return unseen(scene, storage.volumeGroup);
   const field = { path: 'storage', from: physical ? `a physical volume ${physical.group === '' ? 'without a group' : `of ${physical.group}`}` : undefined, to: storage.volumeGroup, effect: 'live' } as const;
   const other = physical !== undefined && physical.group !== '' ? `${deviceOf(scene)} belongs to volume group ${physical.group}` : foreignGroup(scene, storage.volumeGroup);
   if (other !== undefined) return { ...NOTHING, fields: [{ ...field, effect: 'refused', note: `${other}: latido neither renames nor overwrites a volume group` }] };
@@ -28,6 +28,12 @@ export function onTop(scene: Scene): Work {
   return { ...NOTHING, fields: [field], steps: withHold(groupSteps(scene, data, storage.volumeGroup, physical !== undefined), filterHold(scene, data)) };
 }
 
+/** Made by another node, and never looked for by this one since. */
+function unseen(scene: Scene, group: string): Work {
+  const blind = diskful(scene.copies).filter(({ replica, fact }) => replica?.role === 'Primary' && accepts(fact.lvmFilter, deviceOf(scene)) && !fact.groups.some(({ name }) => name === group));
+  return { ...NOTHING, fields: blind.map(({ node }) => ({ path: `nodes.${node}.storage`, from: 'not seen by LVM', to: group, effect: 'live' })), steps: blind.map(({ node }) => lookAgain(node, scene)) };
+}
+
 function groupSteps(scene: Scene, data: readonly Copy[], group: string, isPhysical: boolean): readonly Step[] {
   const copy = data.find(({ replica }) => replica?.role === 'Primary') ?? data[0];
   if (!copy) return [heldStep('make the volume group', { code: 'REFUSED', reason: 'no node holds data of it', approvable: false })];
@@ -35,6 +41,7 @@ function groupSteps(scene: Scene, data: readonly Copy[], group: string, isPhysic
   return [
     ...(isPhysical ? [] : [makePhysical(copy, scene, guards)]),
     command(copy.node, `make the volume group ${group}`, ['vgcreate', group, deviceOf(scene)], { guards }),
+    ...data.filter((other) => other !== copy).map(({ node }) => lookAgain(node, scene)),
   ];
 }
 

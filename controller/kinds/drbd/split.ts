@@ -7,7 +7,7 @@ import { split as apart } from '../../safety/drbd.ts';
 import { gib } from '../../safety/conditions.ts';
 import { splitsOf } from '../../safety/generations.ts';
 import type { Split } from '../../safety/generations.ts';
-import { command, heldStep, waitConnected, waitInSync, withHold, becomePrimary } from './commands.ts';
+import { command, heldStep, waitConnected, waitInSync, withHold, becomePrimary, lookAgain } from './commands.ts';
 import { guestsOn } from './guests-on.ts';
 import { physicalOn } from './on-top.ts';
 import type { Copy, Scene, Work } from './scene.ts';
@@ -77,7 +77,7 @@ function discardSteps(scene: Scene, lost: Copy, kept: Copy): readonly Step[] {
     at('connect it again, dropping what it changed since,', ['drbdadm', 'connect', '--discard-my-data', name]),
     ...(standsAlone ? [command(kept.node, 'connect it again', rejoin, { guards, alsoDone: ALREADY })] : []),
     waitConnected(scene), waitInSync(name, nodes, Math.max(0, ...[lost, kept].flatMap(({ replica }) => replica?.peers.map(({ outOfSyncBytes }) => outOfSyncBytes) ?? [])), rateOf(scene)),
-    ...(spec.dualPrimary ? [lost, kept].filter((copy) => copy === lost || copy.replica?.role !== 'Primary').map(({ node }) => becomePrimary(node, name, [{ is: 'drbd-in-sync', resource: name, nodes }])) : []),
+    ...(spec.dualPrimary ? [lost, kept].filter((copy) => copy === lost || copy.replica?.role !== 'Primary').flatMap(({ node }) => [becomePrimary(node, name, [{ is: 'drbd-in-sync', resource: name, nodes }]), ...(spec.storage ? [lookAgain(node, scene)] : [])]) : []),
   ];
 }
 

@@ -6,7 +6,7 @@ import type { FieldChange, Subject } from '../../model/change.ts';
 import type { Condition, Hold, Step } from '../../model/step.ts';
 import { notConnected, notInSync } from '../../safety/drbd.ts';
 import { printSize } from '../../pve/sizes.ts';
-import { adjust, becomePrimary, checkEmpty, command, createMetadata, heldStep, loadModule, makeVolume, refused, waitConnected, waitInSync, withHold, writeFile } from './commands.ts';
+import { adjust, becomePrimary, checkEmpty, command, createMetadata, heldStep, loadModule, lookAgain, makeVolume, refused, waitConnected, waitInSync, withHold, writeFile } from './commands.ts';
 import { compareFiles } from './compare.ts';
 import type { Comparison } from './compare.ts';
 import { growth } from './growth.ts';
@@ -141,12 +141,13 @@ function firstData({ name, major, copies, spec }: Scene): readonly Step[] {
 }
 
 /** One subject with stateFields: a role is wanted only where both may write. */
-function rolesWork({ spec, copies, name }: Scene): Work {
+function rolesWork(scene: Scene): Work {
+  const { spec, copies, name } = scene;
   const data = diskful(copies);
   const missing = spec.dualPrimary ? data.filter(({ replica }) => replica?.role !== 'Primary') : [];
   return {
     fields: missing.map(({ node, replica }) => ({ path: `nodes.${node}.role`, from: replica?.role, to: 'Primary', effect: 'live' })),
-    steps: missing.map(({ node }) => becomePrimary(node, name, [{ is: 'drbd-in-sync', resource: name, nodes: nodesOf(data) }])), notes: [],
+    steps: missing.flatMap(({ node }) => [becomePrimary(node, name, [{ is: 'drbd-in-sync', resource: name, nodes: nodesOf(data) }]), ...(spec.storage && !data.every(isNewCopy) ? [lookAgain(node, scene)] : [])]), notes: [],
   };
 }
 

@@ -1,0 +1,101 @@
+// `npm run test:drbd [-- --only TEXT] [-- --keep] [-- --trace]`: the stories on real machines, a table of how they went, `N passed, N failed`.
+// Exit code 0 also when this machine cannot run any; it then says why.
+import { execFile } from 'node:child_process';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { realClock } from '../../controller/env/clock.ts';
+import { openBench, wipe } from './bench.ts';
+import type { Bench, Chapter } from './bench.ts';
+import { factsChapter } from './facts-chapter.ts';
+import { openLab } from './machines.ts';
+import type { Lab } from './machines.ts';
+import { sharedChapter } from './shared-chapter.ts';
+import { singleChapter } from './single-chapter.ts';
+
+const CHAPTERS: readonly Chapter[] = [sharedChapter, singleChapter, factsChapter];
+const NODES = ['pve1', 'pve2'] as const;
+const SHOWN_PACKAGES = /^(?:drbd-utils|lvm2|openssh-server|linux-image-.*)$/;
+
+const { values: { keep = false, trace = false, only } } = parseArgs({ options: { keep: { type: 'boolean' }, trace: { type: 'boolean' }, only: { type: 'string' } } });
+const { XDG_CACHE_HOME } = process.env;
+const cache = XDG_CACHE_HOME ? join(XDG_CACHE_HOME, 'latido') : resolve(import.meta.dirname, '..', '..', '.tmp', 'real');
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const started = realClock.now();
+  const image = await buildImage();
+  if ('skipped' in image) {
+    console.log(`skipped: ${image.skipped}\n0 passed, 0 failed`);
+    return 0;
+  }
+  const lab = await openLab(image.folder, cache, NODES);
+  const stop = () => void lab.close().finally(() => process.exit(1));
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  try {
+    await Promise.all(lab.machines.map((machine) => lab.start(machine)));
+    const bench = await openBench(lab, trace ? (line) => console.error(`        ${line}`) : undefined);
+    console.log(`two machines after ${seconds(started)}: DRBD ${bench.drbd}, ${versions(lab)}`);
+    const results: Result[] = [];
+    for (const chapter of CHAPTERS) results.push(...await playChapter(chapter, bench));
+    const failed = results.filter(({ outcome }) => outcome === 'failed').length;
+    if (!bench.drbd.startsWith('9')) console.log('DRBD 9: not here, recorded outputs only');
+    console.log(`all in ${seconds(started)}`);
+    if (keep) await lookAround(lab);
+    await bench.ssh.close();
+    console.log(`${results.filter(({ outcome }) => outcome === 'passed').length} passed, ${failed} failed`);
+    return failed > 0 || results.length === 0 ? 1 : 0;
+  } finally {
+    await lab.close();
+  }
+}
+
+interface Result { readonly name: string; readonly outcome: 'passed' | 'failed' }
+
+/** A story goes on where the one before ended, so after a failure the rest of its chapter says nothing. */
+async function playChapter(chapter: Chapter, bench: Bench): Promise<readonly Result[]> {
+  if (only !== undefined && !chapter.title.includes(only)) return [];
+  console.log(`\n${chapter.title}`);
+  await wipe(bench);
+  const stories = chapter.stories(bench);
+  const results: Result[] = [];
+  for (const { name, play } of stories) {
+    const started = realClock.now();
+    try {
+      await play();
+      results.push({ name, outcome: 'passed' });
+      console.log(`  ok    ${seconds(started).padStart(7)}  ${name}`);
+    } catch (error) {
+      results.push({ name, outcome: 'failed' });
+      console.log(`  FAIL  ${seconds(started).padStart(7)}  ${name}\n${(error instanceof Error ? error.stack ?? error.message : String(error)).replaceAll(/^/gm, '          ')}`);
+      if (results.length < stories.length) console.log(`        ${stories.length - results.length} more of this chapter were not played`);
+      break;
+    } finally {
+      bench.lab.link.heal();
+    }
+  }
+  return results;
+}
+
+/** Exit code 3 of the script: it cannot be done here. */
+function buildImage(): Promise<{ readonly folder: string } | { readonly skipped: string }> {
+  return new Promise((built, failed) => {
+    const script = execFile('bash', [join(import.meta.dirname, 'image.sh'), cache], (error, stdout, stderr) => {
+      if (!error) return built({ folder: stdout.trim().split('\n').at(-1) ?? '' });
+      return error.code === 3 ? built({ skipped: stderr.trim().split('\n').at(-1) ?? '' }) : failed(error);
+    });
+    script.stderr?.pipe(process.stderr);
+  });
+}
+
+async function lookAround(lab: Lab): Promise<void> {
+  console.log(`\nThe machines run until this is ended (Ctrl-C):\n${lab.machines.map((machine) => `  ${lab.command(machine)}`).join('\n')}`);
+  for (;;) await realClock.sleep(60_000);
+}
+
+function versions(lab: Lab): string {
+  return [...lab.versions].filter(([name]) => SHOWN_PACKAGES.test(name)).map(([name, version]) => `${name} ${version}`).join(', ');
+}
+
+function seconds(since: number): string {
+  return `${((realClock.now() - since) / 1000).toFixed(1)} s`;
+}
