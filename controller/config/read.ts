@@ -14,7 +14,8 @@ export const CONFIG_FILE = '/etc/latido/config.yaml';
 export function readConfig(text: string, path: string): DaemonConfig {
   const { documents, findings } = parseFiles([{ path, text }]);
   const [document, another] = documents;
-  if (findings.length > 0) throw new Failure(...findings.map((finding): Finding => ({ ...finding, code: 'CONFIG_INVALID' })));
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0) throw new Failure(...errors.map((finding): Finding => ({ ...finding, code: 'CONFIG_INVALID' })));
   if (document === undefined) throw new Failure(mistake('it says nothing', { file: path, line: 1, column: 1 }, 'name at least cluster and source'));
   if (another !== undefined) throw new Failure(mistake('it holds several documents', another.place(''), 'keep one; each daemon has a file of its own'));
   const troubles = schemaTroubles(CONFIG_SCHEMA, document.value, (pointer) => document.written(below(pointer)));

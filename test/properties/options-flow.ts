@@ -8,6 +8,7 @@ import type { Plan } from '../../controller/model/plan.ts';
 import { refText } from '../../controller/model/ref.ts';
 import { LAB_PASSWORD } from '../../controller/sim/cluster-spec.ts';
 import { perform } from '../../controller/sim/script-deeds.ts';
+import { applyRound } from '../../controller/reconcile.ts';
 import { World } from '../harness/world.ts';
 import type { Version } from '../pve/tables.ts';
 import { isHeldForRoot, manifestValue, sortOf } from './guest-values.ts';
@@ -83,7 +84,10 @@ export class OptionsFlow {
     const values = new Map(this.#subjects.map((subject) => [subject.name, valuesOf(subject)]));
     const yaml = manifestsOf(this.flow.guest, this.#subjects.map((subject) => ({ subject, values: values.get(subject.name) ?? {} })));
     try {
-      const result = await this.world.apply(yaml);
+      // Taking a disk from a running guest waits for somebody's yes.
+      const { plan } = await this.world.round(yaml);
+      const round = await this.world.round(yaml, this.world.env, plan.fingerprint);
+      const result = await this.world.run(applyRound(this.world.env, round));
       for (const { ref, findings } of result.failed) for (const { fact } of findings) this.#problem(phase, ref.name, fact, values.get(ref.name));
       for (const { ref, step, why } of result.notTried) this.#problem(phase, ref.name, `${step.title}: ${why}`, values.get(ref.name));
       for (const { ref, why } of result.unsettled) this.#problem(phase, ref.name, why, values.get(ref.name));
