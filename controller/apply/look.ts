@@ -8,6 +8,7 @@ import { isObject } from '../model/json.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Condition } from '../model/step.ts';
 import { readNodes } from '../observe/node-reads.ts';
+import type { Part } from '../observe/node-reads.ts';
 import { BULK, parseFacts, parseQuorate, rows } from '../observe/parse-facts.ts';
 import type { Now } from '../safety/conditions.ts';
 
@@ -42,20 +43,23 @@ export function createLooker(env: Env, version: string): Looker {
       let now = await bulk();
       for (const vmid of new Set(conditions.flatMap((condition) => (OF_CONFIG.has(condition.is) && 'vmid' in condition ? [condition.vmid] : [])))) now = await readConfig(env, vmid, now);
       for (const vmid of new Set(conditions.flatMap((condition) => ('vmid' in condition && condition.is !== 'vmid-free' ? [condition.vmid] : [])))) now = await lookAt(env, vmid, now);
-      const nodes = [...new Set(conditions.flatMap(nodesOf))].sort();
-      if (nodes.length > 0) now = { ...now, storageNodes: await readNodes(env.ssh, nodes) };
+      const asked = conditions.flatMap((condition) => askedOf(condition) ?? []);
+      const nodes = [...new Set(asked.flatMap((one) => one.nodes))].sort();
+      if (nodes.length > 0) now = { ...now, storageNodes: await readNodes(env.ssh, nodes, new Set(asked.map(({ part }) => part))) };
       return env.clock.now() - (last?.at ?? 0) > SLOW_MS ? withQuorum(env, now) : now;
     },
   };
 }
 
-/** Which nodes only tell over ssh whether it holds. */
-function nodesOf(condition: Condition): readonly string[] {
+/** Which nodes only tell over ssh whether it holds, and what of them it takes: a wait asks again and again. */
+function askedOf(condition: Condition): { readonly nodes: readonly string[]; readonly part: Part } | undefined {
   switch (condition.is) {
-    case 'drbd-in-sync': case 'drbd-connected': case 'drbd-not-split': case 'drbd-new': case 'address-held': return condition.nodes;
-    case 'drbd-role': case 'drbd-uptodate': case 'volume-absent': case 'volume-is': case 'group-unused': return [condition.node];
-    case 'drbd-generations': return Object.keys(condition.generations);
-    default: return [];
+    case 'drbd-in-sync': case 'drbd-connected': case 'drbd-not-split': case 'drbd-new': return { nodes: condition.nodes, part: 'drbd' };
+    case 'drbd-role': case 'drbd-uptodate': return { nodes: [condition.node], part: 'drbd' };
+    case 'drbd-generations': return { nodes: Object.keys(condition.generations), part: 'drbd' };
+    case 'volume-absent': case 'volume-is': case 'group-unused': return { nodes: [condition.node], part: 'lvm' };
+    case 'address-held': return { nodes: condition.nodes, part: 'addresses' };
+    default: return undefined;
   }
 }
 

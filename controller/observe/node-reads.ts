@@ -26,9 +26,16 @@ const VERSION = ['cat', '/sys/module/drbd/version'];
 const VIRTUAL_IP = script(READ_VIRTUAL_IP);
 const FILTER = ['lvmconfig', 'devices/global_filter'];
 
-/** @param ssh absent: every node is unread */
-export async function readNodes(ssh: Ssh | undefined, nodes: readonly string[]): Promise<ReadonlyMap<string, NodeStorageFact>> {
-  return new Map(await Promise.all(nodes.map(async (node) => [node, ssh ? await readNode(ssh, node) : silent(node, 'there is no way to it over ssh')] as const)));
+/** `drbd`: the copies as the kernel and their metadata have them; `drift`: what drbdadm says of their files. */
+export type Part = 'drbd' | 'drift' | 'lvm' | 'addresses';
+const ALL: ReadonlySet<Part> = new Set(['drbd', 'drift', 'lvm', 'addresses']);
+
+/**
+ * @param ssh absent: every node is unread
+ * @param parts a part that is not asked is empty in the answer, which says nothing of it
+ */
+export async function readNodes(ssh: Ssh | undefined, nodes: readonly string[], parts: ReadonlySet<Part> = ALL): Promise<ReadonlyMap<string, NodeStorageFact>> {
+  return new Map(await Promise.all(nodes.map(async (node) => [node, ssh ? await readNode(ssh, node, parts) : silent(node, 'there is no way to it over ssh')] as const)));
 }
 
 function silent(node: string, why: string): NodeStorageFact {
@@ -38,25 +45,18 @@ function silent(node: string, why: string): NodeStorageFact {
 /** Why a node cannot be described. */
 class Unread extends Error {}
 
-async function readNode(ssh: Ssh, node: string): Promise<NodeStorageFact> {
+async function readNode(ssh: Ssh, node: string, parts: ReadonlySet<Part>): Promise<NodeStorageFact> {
   const run = (argv: readonly string[]) => ssh.run(node, argv, { timeoutMs: READ_MS });
   try {
     // What a killed latido began may still run: its end is waited for.
     const lock = await run(underNodeLock(['true']));
     if (lock.code === NODE_LOCK_BUSY) throw new Unread('a command of latido still runs there');
-    const [version, files, groups, volumes, physical, filter, addresses, programs] = await Promise.all([VERSION, RES_FILES, VGS, LVS, PVS, FILTER, ADDRESSES, VIRTUAL_IP].map(run)) as [SshResult, SshResult, SshResult, SshResult, SshResult, SshResult, SshResult, SshResult];
-    const resFiles = textsOf(files);
-    const drbdVersion = version.code === 0 ? version.stdout.trim() : undefined;
-    const kernel = drbdVersion === undefined ? [] : await readKernel(run, drbdVersion, node, resFiles);
-    const virtualIp = programs.code === 0 ? parseVirtualIp(programs.stdout) : undefined;
-    const filterText = filter.code === 0 ? filter.stdout.trim().replace(/^global_filter=/, '') : undefined;
-    return {
-      node, resFiles, ...(drbdVersion === undefined ? {} : { drbdVersion }),
-      ...await readReplicas(run, node, kernel, resFiles, drbdVersion),
-      groups: understood('vgs', groups, parseGroups), volumes: understood('lvs', volumes, parseVolumes), physical: understood('pvs', physical, parsePhysical),
-      ...(filterText === undefined ? {} : { lvmFilter: filterText }),
-      addresses: understood('ip', addresses, parseAddresses), ...(virtualIp ? { virtualIp } : {}),
-    };
+    const [drbd, lvm, addresses] = await Promise.all([
+      parts.has('drbd') ? readDrbd(run, node, parts.has('drift')) : { replicas: new Map(), resFiles: new Map() },
+      parts.has('lvm') ? readLvm(run) : { groups: [], volumes: [], physical: [] },
+      parts.has('addresses') ? readAddresses(run) : { addresses: [] },
+    ]);
+    return { node, ...drbd, ...lvm, ...addresses };
   } catch (error) {
     if (!(error instanceof Unread) && !(error instanceof ConnectionError)) throw error;
     return silent(node, error.message);
@@ -64,6 +64,29 @@ async function readNode(ssh: Ssh, node: string): Promise<NodeStorageFact> {
 }
 
 type Run = (argv: readonly string[]) => Promise<SshResult>;
+
+async function readDrbd(run: Run, node: string, isDriftAsked: boolean): Promise<Pick<NodeStorageFact, 'drbdVersion' | 'resFiles' | 'replicas' | 'configTrouble'>> {
+  const [version, files] = await Promise.all([run(VERSION), run(RES_FILES)]);
+  const resFiles = textsOf(files);
+  if (version.code !== 0) return { resFiles, replicas: new Map() };
+  const drbdVersion = version.stdout.trim();
+  const kernel = await readKernel(run, drbdVersion, node, resFiles);
+  return { drbdVersion, resFiles, ...await readReplicas(run, node, kernel, resFiles, drbdVersion, isDriftAsked) };
+}
+
+async function readLvm(run: Run): Promise<Pick<NodeStorageFact, 'groups' | 'volumes' | 'physical' | 'lvmFilter'>> {
+  const [groups, volumes, physical, filter] = await Promise.all([run(VGS), run(LVS), run(PVS), run(FILTER)]);
+  return {
+    groups: understood('vgs', groups, parseGroups), volumes: understood('lvs', volumes, parseVolumes), physical: understood('pvs', physical, parsePhysical),
+    ...(filter.code === 0 ? { lvmFilter: filter.stdout.trim().replace(/^global_filter=/, '') } : {}),
+  };
+}
+
+async function readAddresses(run: Run): Promise<Pick<NodeStorageFact, 'addresses' | 'virtualIp'>> {
+  const [addresses, programs] = await Promise.all([run(ADDRESSES), run(VIRTUAL_IP)]);
+  const virtualIp = programs.code === 0 ? parseVirtualIp(programs.stdout) : undefined;
+  return { addresses: understood('ip', addresses, parseAddresses), ...(virtualIp ? { virtualIp } : {}) };
+}
 
 function understood<T>(what: string, { code, stdout, stderr }: SshResult, parse: (text: string) => T | undefined): T {
   const value = code === 0 ? parse(stdout) : undefined;
@@ -101,31 +124,33 @@ function configured(resFiles: ReadonlyMap<string, string>): ReadonlyMap<string, 
   }));
 }
 
-async function readReplicas(run: Run, node: string, kernel: readonly KernelReplica[], resFiles: ReadonlyMap<string, string>, version: string | undefined): Promise<Pick<NodeStorageFact, 'replicas' | 'configTrouble'>> {
+async function readReplicas(run: Run, node: string, kernel: readonly KernelReplica[], resFiles: ReadonlyMap<string, string>, version: string, isDriftAsked: boolean): Promise<Pick<NodeStorageFact, 'replicas' | 'configTrouble'>> {
   const files = configured(resFiles);
   const here = [...files.values()].filter(({ hosts }) => hosts.some(({ name }) => name === node));
   const names = [...new Set([...kernel.map(({ resource }) => resource), ...here.map(({ name }) => name)])].sort();
-  if (names.length === 0 || version === undefined) return { replicas: new Map() };
-  // One broken file makes drbdadm refuse all of them.
-  const nop = await run(['drbdadm', 'sh-nop']);
-  const configTrouble = nop.code === 0 ? undefined : firstLine(nop.stderr).replace(/^: /, '') || `drbdadm ended with exit code ${nop.code}`;
-  const replicas = await Promise.all(names.map(async (name) => [name, await readReplica(run, node, name, kernel.find(({ resource }) => resource === name), files.get(name), version)] as const));
+  if (names.length === 0) return { replicas: new Map() };
+  const [nop, ...replicas] = await Promise.all([
+    // One broken file makes drbdadm refuse all of them.
+    isDriftAsked ? run(['drbdadm', 'sh-nop']) : undefined,
+    ...names.map(async (name) => [name, await readReplica(run, node, name, kernel.find(({ resource }) => resource === name), files.get(name), version, isDriftAsked)] as const),
+  ]);
+  const configTrouble = nop === undefined || nop.code === 0 ? undefined : firstLine(nop.stderr).replace(/^: /, '') || `drbdadm ended with exit code ${nop.code}`;
   return { replicas: new Map(replicas), ...(configTrouble === undefined ? {} : { configTrouble }) };
 }
 
-async function readReplica(run: Run, node: string, name: string, kernel: KernelReplica | undefined, file: ResFile | undefined, version: string): Promise<ReplicaFact> {
-  const [adjust, generations] = await Promise.all([run(['drbdadm', 'adjust', '-d', name]), run(['drbdadm', 'get-gi', name])]);
+async function readReplica(run: Run, node: string, name: string, kernel: KernelReplica | undefined, file: ResFile | undefined, version: string, isDriftAsked: boolean): Promise<ReplicaFact> {
+  const [adjust, generations] = await Promise.all([isDriftAsked ? run(['drbdadm', 'adjust', '-d', name]) : undefined, run(['drbdadm', 'get-gi', name])]);
   const peers = version.startsWith('8.') ? [] : (file?.hosts ?? []).filter((host) => host.name !== node).map((host) => host.name);
   const found = parseGenerations(generations.stdout, peers);
   const metadata = found.length > 0 ? 'present' : await metadataOf(run, name);
   // The dry run prints the shared secret as it is.
-  const lines = adjust.stdout.replaceAll(/--shared-secret=\S+/g, '--shared-secret=…').split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  const lines = (adjust?.stdout ?? '').replaceAll(/--shared-secret=\S+/g, '--shared-secret=…').split('\n').map((line) => line.trim()).filter((line) => line !== '');
   return {
     resource: name, isUp: kernel !== undefined, generations: found, metadata,
     role: kernel?.role ?? 'Unknown', disk: kernel?.disk ?? 'Diskless', peers: kernel?.peers ?? [],
     ...(kernel?.minor === undefined ? {} : { minor: kernel.minor }), ...(kernel?.sizeBytes === undefined ? {} : { sizeBytes: kernel.sizeBytes }),
     ...(kernel?.suspended === undefined ? {} : { suspended: kernel.suspended }), ...(kernel?.quorum === undefined ? {} : { quorum: kernel.quorum }),
-    ...(adjust.code === 0 ? { adjust: lines } : {}),
+    ...(adjust?.code === 0 ? { adjust: lines } : {}),
   };
 }
 
