@@ -4,6 +4,7 @@ import { realClock } from '../../controller/env/clock.ts';
 import type { SshDoor } from '../../controller/env/ssh.ts';
 import type { NodeStorageFact, ReplicaFact } from '../../controller/model/node-facts.ts';
 import { readNodes } from '../../controller/observe/node-reads.ts';
+import type { Part } from '../../controller/observe/node-reads.ts';
 import type { Lab, Machine } from './machines.ts';
 
 /** By hand; generous, because the machines have no processor of their own. */
@@ -22,7 +23,7 @@ export interface Bench {
   sh(machine: Machine, script: string, ...args: readonly string[]): Promise<string>;
   /** The same on both. */
   shBoth(script: string, ...args: readonly string[]): Promise<readonly [string, string]>;
-  facts(): Promise<ReadonlyMap<string, NodeStorageFact>>;
+  facts(...parts: readonly Part[]): Promise<ReadonlyMap<string, NodeStorageFact>>;
 }
 
 export interface Story {
@@ -47,7 +48,7 @@ export async function openBench(lab: Lab, trace?: (line: string) => void): Promi
   return {
     lab, first, second, ssh, sh, drbd: await sh(first, 'cat /sys/module/drbd/version'),
     shBoth: (script, ...args) => Promise.all([sh(first, script, ...args), sh(second, script, ...args)]),
-    facts: () => readNodes(ssh, [first.name, second.name]),
+    facts: (...parts) => readNodes(ssh, [first.name, second.name], ...(parts.length === 0 ? [] : [new Set(parts)])),
   };
 }
 
@@ -88,7 +89,7 @@ function replicaLine({ isUp, role, disk, peers, metadata }: ReplicaFact): string
 }
 
 export async function lines(bench: Bench, resource: string): Promise<readonly [string, string]> {
-  const facts = await bench.facts();
+  const facts = await bench.facts('drbd');
   return [line(facts.get(bench.first.name), resource), line(facts.get(bench.second.name), resource)];
 }
 

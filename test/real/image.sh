@@ -78,7 +78,7 @@ chroot "$root" /sbin/depmod "$release"; chroot "$root" /sbin/ldconfig
 ln -sf gawk "$root/usr/bin/awk"; ln -sf ../bin/busybox "$root/usr/sbin/init"
 mkdir -p "$root"/{proc,sys,dev,run,tmp,root/.ssh,etc/ssh,etc/machines,etc/lvm,var/log,var/lib/drbd}
 rm -rf "$root/var/run" "$root/var/lock"; ln -s ../run "$root/var/run"; ln -s ../run/lock "$root/var/lock"
-printf 'root:x:0:0:root:/root:/bin/bash\nsshd:x:100:65534::/run/sshd:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n' > "$root/etc/passwd"
+printf 'root:x:0:0:root:/root:/bin/sh\nsshd:x:100:65534::/run/sshd:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n' > "$root/etc/passwd"
 printf 'root:x:0:\ntty:x:5:\ndisk:x:6:\nkmem:x:15:\nnogroup:x:65534:\n' > "$root/etc/group"
 printf 'root:*:19000:0:99999:7:::\n' > "$root/etc/shadow"; chmod 600 "$root/etc/shadow"
 printf 'passwd: files\ngroup: files\nshadow: files\nhosts: files\n' > "$root/etc/nsswitch.conf"
