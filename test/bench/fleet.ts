@@ -97,7 +97,7 @@ export function clusterOf(count: number, scene: Scene): ClusterSpec {
       { id: 'local', options: { path: '/var/lib/vz' }, volumes: NODES.map((node) => ({ name: `vztmpl/${APPLIANCE}`, sizeBytes: GIB / 8, node })) },
       { id: 'shared', shared: true, options: { path: '/mnt/shared' }, capacityBytes: 1024 * 1024 * GIB },
     ],
-    pools: Object.fromEntries(TEAMS.map((team) => [team, { comment: `the ${team} team`, vms: guests.filter((guest) => guest.team === team).map(({ vmid }) => vmid) }])),
+    pools: Object.fromEntries(TEAMS.map((team) => [team, { comment: `the ${team} team${scene === 'unchanged' ? ' [latido]' : ''}`, vms: guests.filter((guest) => guest.team === team).map(({ vmid }) => vmid) }])),
     guests: guests.map((guest) => simulated(guest, scene)),
   };
 }
