@@ -5,6 +5,7 @@ import { touch } from './guest-config.ts';
 import { copyOffline, pause, rateOf, type MigrationPlan } from './migration-copy.ts';
 import { size } from './migration-text.ts';
 import { copyVolume, dropCopied, type Copied, type LocalVolume } from './migration-volumes.ts';
+import { unseenVolume } from './nodes/group-storage.ts';
 import type { GuestState } from './state.ts';
 import type { TaskContext } from './tasks.ts';
 
@@ -29,6 +30,8 @@ export async function moveLive(task: TaskContext, log: (line: string) => void, p
   await copyOffline(task, log, plan, volumes.filter((volume) => volume.isUnused || volume.isVmstate), copies);
   log(`starting VM ${guest.vmid} on remote node '${target}'`);
   await pause(task, source, target, REMOTE_START_MS);
+  const unseen = Object.values(guest.config).map((value) => unseenVolume(task.sim.state, String(value), target)).find((text) => text !== undefined);
+  if (unseen !== undefined) throw new Error(unseen);
   const mirrored = volumes.filter((volume) => !volume.isUnused && !volume.isVmstate);
   for (const volume of mirrored) copies.push(copyVolume(task.sim, volume, source, target, plan.targetStorage));
   for (const copy of copies.slice(-mirrored.length || copies.length)) log(`volume '${copy.from}' is '${copy.to}' on the target`);

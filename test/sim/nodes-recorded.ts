@@ -43,7 +43,7 @@ export async function play(sim: Simulation, node: string, line: string): Promise
       const words = [...command.replace(/\s*<\/dev\/null|\s*2>\/dev\/null|\s*>\/dev\/null/g, '').trim().matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '');
       if (words[0] === undefined) continue;
       code = runProgram(sim, words, { node, output, stdin: '' });
-      text += />\/dev\/null/.test(command) && !command.includes('2>') ? output.stream('err') : output.both;
+      text += />\s*\/dev\/null/.test(command) ? output.stream(command.includes('2>') ? 'out' : 'err') : output.both;
       if (code !== 0) break;
     }
   }
@@ -55,6 +55,8 @@ export function normalised(text: string): string {
   return text
     .replaceAll(/^\d{4}-\d\d-\d\dT\S+ /gm, '')
     .replaceAll(/\b[0-9A-F]{16}\b/g, (id) => (/^0{15}/.test(id) ? id : /[13579BDF]$/.test(id) ? 'ID-1' : 'ID-0'))
+    // How many generations there were before differs from session to session.
+    .replaceAll(/^(ID-\d:\w[\w-]*):([\w-]+):([\w-]+):/gm, (_all, now: string, younger: string, older: string) => `${now}:${[younger, older].map((id) => (/^0+$/.test(id) ? 'none' : 'some')).join(':')}:`)
     .replaceAll(/\b(read|written|received|sent|al-writes|bm-writes|pending|unacked|lower-pending|upper-pending|ns|nr|dw|dr|al|bm|lo|pe|ua|ap|rs-in-flight|ap-in-flight):\d+/g, '$1:N')
     .replaceAll(/"(read|written|received|sent|al-writes|bm-writes|pending|unacked|lower-pending|upper-pending|rs-in-flight|ap-in-flight)": \d+/g, '"$1": N')
     .replaceAll(/congested:(?:yes|no)|"congested": (?:true|false)/g, 'congested')

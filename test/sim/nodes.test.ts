@@ -6,6 +6,7 @@ import { script, WRITE_RES } from '../../controller/drbd/scripts.ts';
 import { splitsOf } from '../../controller/safety/generations.ts';
 import { notInSync, split } from '../../controller/safety/drbd.ts';
 import { divergedNodes, lostWrites } from '../../controller/sim/nodes/data.ts';
+import { seededRandom } from '../../controller/sim/random.ts';
 import { Simulation } from '../../controller/sim/simulation.ts';
 import { perform } from '../../controller/sim/script-deeds.ts';
 import type { WorldDeed } from '../../controller/sim/script.ts';
@@ -117,5 +118,28 @@ describe.each(['8.4.11', '9.2.18'])('DRBD %s', (version) => {
     await pair.sim.clock.advance(30_000);
     expect(notInSync({ resource: 'r0', nodes: NODES }, { storageNodes: await pair.facts() })).toBeUndefined();
     expect(lostWrites(pair.sim)).toEqual([]);
+  });
+});
+
+describe('whatever happens to two nodes of which one is Primary', () => {
+  const seeds = Array.from({ length: 60 }, (_, at) => at + 1);
+  test.each(seeds)('no write is lost by DRBD itself, seed %i', async (seed) => {
+    const pair = new Pair(seed % 2 === 0 ? '8.4.11' : '9.2.18');
+    await pair.create();
+    const random = seededRandom(seed);
+    for (let at = 0; at < 12; at += 1) {
+      const [node = 'n1', other = 'n2'] = random() < 0.5 ? ['n1', 'n2'] : ['n2', 'n1'];
+      const deeds: readonly WorldDeed[] = [
+        { do: 'drbd-link-cut', a: node, b: other }, { do: 'drbd-link-heal', a: node, b: other }, { do: 'drbd-write', resource: 'r0', node, bytes: 2 ** 20 },
+        { do: 'drbd-write', resource: 'r0', node: other, bytes: 2 ** 20 }, { do: 'node-off', node: other }, { do: 'node-on', node: other },
+      ];
+      const deed = deeds[Math.floor(random() * deeds.length)];
+      if (deed) await pair.deed(deed, Math.floor(random() * 20_000));
+    }
+    for (const node of NODES) await pair.deed({ do: 'node-on', node });
+    await pair.deed({ do: 'drbd-link-heal', a: 'n1', b: 'n2' }, 120_000);
+    expect(lostWrites(pair.sim)).toEqual([]);
+    expect(divergedNodes(pair.sim, 'r0')).toEqual([]);
+    expect(notInSync({ resource: 'r0', nodes: NODES }, { storageNodes: await pair.facts() })).toBeUndefined();
   });
 });

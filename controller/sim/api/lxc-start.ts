@@ -7,7 +7,7 @@ import { isNet, parseNet } from '../nets.ts';
 import type { Simulation } from '../simulation.ts';
 import { guestOn, type GuestState } from '../state.ts';
 import { startTask, type TaskContext } from '../tasks.ts';
-import { isGroupUnseen } from '../nodes/group-storage.ts';
+import { unseenVolume } from '../nodes/group-storage.ts';
 import { badVolumeName, enabledStorage, findVolume, parseVolumeId } from '../volumes.ts';
 import type { Call } from './handler.ts';
 import { applyPending } from './lxc-pending.ts';
@@ -52,6 +52,7 @@ export function checkVolume(sim: Simulation, guest: GuestState, volid: string | 
   const storage = enabledStorage(sim.state, id.storage, guest.node);
   const bad = badVolumeName(storage, id.name);
   if (bad) throw new Error(bad);
-  if (isGroupUnseen(sim.state, storage, guest.node)) throw new Error(`can't activate LV '/dev/${storage.definition.vgname}/${id.name}':   Volume group "${storage.definition.vgname}" not found`);
+  const unseen = unseenVolume(sim.state, volid, guest.node);
+  if (unseen !== undefined) throw new Error(unseen);
   if (!findVolume(sim.state, guest.node, volid)) throw new Error(`volume '${volid}' does not exist`);
 }

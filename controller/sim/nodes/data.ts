@@ -3,6 +3,7 @@
 import type { Simulation } from '../simulation.ts';
 import { backingOf, hostOf } from './devices.ts';
 import { slotOf } from './generations.ts';
+import { newGeneration } from './kernel.ts';
 import type { AppliedWrite, Host, Medium, Replica } from './state.ts';
 
 /** Every medium of a host, those inside of others too. */
@@ -44,6 +45,7 @@ export function writeThrough(sim: Simulation, resource: string, node: string, by
   const own = replica.disk === 'UpToDate' || replica.disk === 'Inconsistent' ? backingOf(sim, node, replica) : undefined;
   const peers = Object.entries(replica.peers).map(([name, peer]) => ({ name, peer, medium: peer.connection === 'Connected' ? mediumOfPeer(sim, resource, name) : undefined }));
   if (!own && peers.every(({ medium }) => !medium)) return false;
+  if (replica.disk === 'UpToDate') newGeneration(sim, node, replica);
   const id = sim.state.below.writes.length + 1;
   sim.state.below.writes.push({ id, resource, node, bytes, by });
   replica.writtenBytes += bytes;

@@ -53,7 +53,7 @@ export function filterOf(host: Host): readonly string[] | undefined {
   const texts = ['/etc/lvm/lvmlocal.conf', '/etc/lvm/lvm.conf'].map((path) => host.files[path] ?? '');
   const found = texts.flatMap((text) => {
     const plain = text.replaceAll(/^\s*#.*$/gm, '');
-    const [, list] = /(?:^|[\s{])(?:devices\/)?global_filter\s*=\s*(\[[^\]]*(?:\[[^\]]*\][^\]]*)*\]|"[^"]*")/.exec(plain) ?? [];
+    const [, list] = /(?:^|[\s{])(?:devices\/)?global_filter\s*=\s*(\[(?:\s*"(?:[^"\\]|\\.)*"\s*,?)*\s*\]|"[^"]*")/.exec(plain) ?? [];
     return list === undefined ? [] : [[...list.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, one = '']) => one)];
   });
   return found[0];

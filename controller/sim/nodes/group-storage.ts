@@ -20,6 +20,14 @@ export function isGroupUnseen(state: ClusterState, storage: Pick<StorageState, '
   return groupOf(state, storage, node) === 'unseen';
 }
 
+/** Why the volume that a drive names cannot be used on the node, in Proxmox's words; nothing when it can. */
+export function unseenVolume(state: ClusterState, drive: string, node: string): string | undefined {
+  const [, id = '', name = ''] = /^(?:file=|volume=)?([^:,]+):([^,]+)/.exec(drive) ?? [];
+  const storage = Object.hasOwn(state.storages, id) ? state.storages[id] : undefined;
+  if (!storage || !isGroupUnseen(state, storage, node)) return undefined;
+  return `can't activate LV '/dev/${storage.definition.vgname}/${name}':   Volume group "${storage.definition.vgname}" not found`;
+}
+
 /** How large the group is, where that is known. */
 export function groupBytes(state: ClusterState, storage: Pick<StorageState, 'type' | 'definition'>, node: string): number | undefined {
   const seen = groupOf(state, storage, node);

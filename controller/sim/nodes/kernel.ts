@@ -63,7 +63,7 @@ export function promote(sim: Simulation, node: string, replica: Replica, force: 
   replica.role = 'Primary';
   if (isForced) settleDisk(sim, node, replica, 'UpToDate');
   const isApart = Object.entries(replica.peers).some(([name, peer]) => peer.connection !== 'Connected' || !hasDisk(peerOf(sim, name, replica)));
-  if (metadata && (isForced || isApart)) newGeneration(sim, node, replica, isForced);
+  if (metadata && (isForced || (isApart && isEager(replica)))) newGeneration(sim, node, replica, isForced);
   // DRBD 9 says in the identifier only who made it.
   if (metadata && replica.nodeId < 0) metadata.current = withBit(metadata.current, true);
   sim.log.write(node, `drbd ${replica.resource}: Primary`);
@@ -82,8 +82,13 @@ export function demote(sim: Simulation, node: string, replica: Replica): void {
   sim.log.write(node, `drbd ${replica.resource}: Secondary`);
 }
 
+/** 8.4 begins a generation when a Primary is alone, 9 only with the first write (recorded: a promotion without one left no trace). */
+function isEager({ nodeId }: Replica): boolean {
+  return nodeId < 0;
+}
+
 /** What is written from now on is another generation of the data than what absent peers have. */
-function newGeneration(sim: Simulation, node: string, replica: Replica, always = false): void {
+export function newGeneration(sim: Simulation, node: string, replica: Replica, always = false): void {
   const metadata = metadataOf(sim, node, replica);
   const absent = Object.keys(replica.peers).filter((name) => replica.peers[name]?.connection !== 'Connected' || !isLinked(sim, node, name) || !hasDisk(peerOf(sim, name, replica)));
   if (!metadata || (!always && !absent.some((name) => slotOf(metadata, name).bitmap === NONE))) return;
@@ -165,7 +170,7 @@ export function dropDisk(sim: Simulation, node: string, replica: Replica): void 
   if (metadata) metadata.clean = true;
   replica.disk = 'Diskless';
   delete replica.device;
-  for (const [name, , other] of peersOf(sim, replica, 'Connected')) if ((other.role === 'Primary' || replica.role === 'Primary') && other.disk === 'UpToDate') newGeneration(sim, name, other);
+  for (const [name, , other] of peersOf(sim, replica, 'Connected')) if ((other.role === 'Primary' || replica.role === 'Primary') && other.disk === 'UpToDate' && isEager(other)) newGeneration(sim, name, other);
 }
 
 function settleDisk(sim: Simulation, node: string, replica: Replica, disk: 'UpToDate' | 'Inconsistent' | 'Outdated'): void {
@@ -238,7 +243,7 @@ export function lose(sim: Simulation, node: string, replica: Replica, name: stri
   delete peer.discardMyData;
   if (!wasConnected) return;
   sim.log.write(node, `drbd ${replica.resource}: lost ${name}`);
-  if (replica.role === 'Primary' && replica.disk === 'UpToDate') newGeneration(sim, node, replica);
+  if (replica.role === 'Primary' && replica.disk === 'UpToDate' && isEager(replica)) newGeneration(sim, node, replica);
   checkQuorum(sim, node, replica);
   letGuestsWrite(sim, node, replica);
   // The other side of a cut finds out by itself; it may be gone.
@@ -295,6 +300,8 @@ function agree(sim: Simulation, resource: string, a: string, b: string, peer: Pe
   if (met) agreeOnSize(sim, [[a, first], [b, second]]);
   let verdict = compare({ name: a, metadata: mine }, { name: b, metadata: theirs }) as number;
   if (verdict === -1000) return part(sim, resource, a, b, 'unrelated data');
+  // One crashed as Primary and the other went on without writing: what is in use now is what counts.
+  if (bare(mine.current) === bare(theirs.current) && verdict !== 0 && first.role !== second.role) verdict = first.role === 'Primary' ? 1 : -1;
   const isBad = (replica: Replica) => replica.disk === 'Inconsistent';
   if (isBad(first) !== isBad(second)) {
     const isWhole = Math.abs(verdict) === 2 || verdict === -100;

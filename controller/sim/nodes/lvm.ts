@@ -11,7 +11,7 @@ const EXTENT = 4 * 2 ** 20;
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
   vgs: ['--nosuffix', '--noheadings', '-a'], lvs: ['--nosuffix', '--noheadings', '-a'], pvs: ['--nosuffix', '--noheadings', '-a'],
   lvcreate: ['-y', '--yes', '-q'], lvextend: ['-y', '--yes', '-q'], lvremove: ['-y', '--yes', '-f', '--force', '-q'], lvchange: ['-y', '--yes', '-q'], vgchange: ['-y', '--yes', '-q'],
-  vgcreate: ['-y', '--yes', '-q'], vgremove: ['-y', '--yes', '-f', '--force', '-q'], pvcreate: ['-y', '--yes', '-f', '-ff', '--force', '-q'], pvremove: ['-y', '--yes', '-f', '-ff', '--force', '-q'], pvresize: ['-y', '--yes', '-q'], pvscan: ['--cache'],
+  vgcreate: ['-y', '--yes', '-q'], vgremove: ['-y', '--yes', '-f', '--force', '-q'], pvcreate: ['-y', '--yes', '-f', '-ff', '--force', '-q'], pvremove: ['-y', '--yes', '-f', '-ff', '--force', '-q'], pvresize: ['-y', '--yes', '-q'],
 };
 /** Options with a value. */
 const VALUED: Readonly<Record<string, readonly string[]>> = {
@@ -77,7 +77,6 @@ class Lvm {
       case 'pvremove': return this.#removePhysical(first);
       case 'pvresize': return this.#resizePhysical(first);
       // It looks at every device each time anyway.
-      case 'pvscan': return 0;
       case 'vgcreate': return this.#createGroup(first, this.#words.names.slice(1));
       case 'vgremove': return this.#removeGroup(first);
       case 'vgchange': return this.#changeGroup(first);

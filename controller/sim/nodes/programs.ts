@@ -5,7 +5,7 @@ import { CHECK_EMPTY, PVCREATE_EMPTY, RELEASE_RES, WRITE_RES } from '../../drbd/
 import { markOf } from '../../drbd/res-text.ts';
 import type { Simulation } from '../simulation.ts';
 import { readConfig } from './config.ts';
-import { hostOf, mediumAt } from './devices.ts';
+import { hostOf, isAccepted, mediumAt, physicalVolumes } from './devices.ts';
 import { drbdadm } from './drbdadm.ts';
 import { drbdsetup } from './drbdsetup.ts';
 import { lvm, lvmconfig } from './lvm.ts';
@@ -30,9 +30,10 @@ export function runProgram(sim: Simulation, argv: readonly string[], run: Run): 
     case 'ip': return [program, ...words].join(' ') === ADDRESSES.join(' ') ? addresses(sim, run) : usage(run, program, words);
     case 'drbdadm': return hostOf(sim, run.node).drbd === '' && words[0] !== 'sh-nop' ? noModule(run) : drbdadm(sim, words, run);
     case 'drbdsetup': return drbdsetup(sim, words, run);
-    case 'vgs': case 'lvs': case 'pvs': case 'lvcreate': case 'lvextend': case 'lvremove': case 'lvchange': case 'vgcreate': case 'vgremove': case 'vgchange': case 'pvcreate': case 'pvremove': case 'pvresize': case 'pvscan':
+    case 'vgs': case 'lvs': case 'pvs': case 'lvcreate': case 'lvextend': case 'lvremove': case 'lvchange': case 'vgcreate': case 'vgremove': case 'vgchange': case 'pvcreate': case 'pvremove': case 'pvresize':
       return lvm(sim, program, words, run);
     case 'lvmconfig': return lvmconfig(sim, words, run);
+    case 'pvscan': return pvscan(sim, words, run);
     case 'wipefs': return wipefs(sim, words, run);
     case 'blkid': return blkid(sim, words, run);
     case 'sh': return script(sim, words, run);
@@ -117,6 +118,19 @@ function signatures(device: string, medium: Medium): readonly (readonly [offset:
     // It lies behind the end of what can be used.
     ...(medium.metadata && !device.startsWith('/dev/drbd') ? [[`0x${(medium.sizeBytes - 4096 + 0x3c).toString(16)}`, 'drbd']] as const : []),
   ];
+}
+
+/** `pvscan --cache`, of one device or all: nothing is remembered here, so nothing is forgotten. */
+function pvscan(sim: Simulation, words: readonly string[], run: Run): number {
+  const [option, device] = words;
+  if (option !== '--cache' || words.length > 2) return usage(run, 'pvscan', words);
+  const host = hostOf(sim, run.node);
+  if (device !== undefined && !mediumAt(sim, run.node, device)) return complain(run, `  No device found for ${device}.`, 5);
+  const minor = Number(/^\/dev\/drbd(\d+)$/.exec(device ?? '')?.[1] ?? Number.NaN);
+  const replica = Object.values(host.replicas).find((one) => one.minor === minor);
+  if (replica && replica.role !== 'Primary') return complain(run, `  Error opening device ${device} for reading at 0 length 512: Wrong medium type`, 5);
+  const found = physicalVolumes(sim, run.node).filter((one) => (device === undefined || one.device === device) && isAccepted(host, one.device));
+  return say(run, found.map((one) => `  pvscan[${sim.state.nodes[run.node]?.nextPid ?? 1}] PV ${one.device} ${one.pv.group ? 'online' : 'not used'}.\n`).join(''));
 }
 
 function wipefs(sim: Simulation, words: readonly string[], run: Run): number {

@@ -11,7 +11,7 @@ const LATENCY_MS = 20;
 /** Programs that write to disks and kernels take a moment, in which the power may go. */
 const WORK_MS = 100;
 const POLL_MS = 200;
-const READS: ReadonlySet<string> = new Set(['cat', 'true', 'uname', 'grep', 'ip', 'vgs', 'lvs', 'pvs', 'lvmconfig', 'wipefs', 'blkid', 'drbdsetup']);
+const READS: ReadonlySet<string> = new Set(['cat', 'true', 'uname', 'grep', 'ip', 'vgs', 'lvs', 'pvs', 'lvmconfig', 'pvscan', 'wipefs', 'blkid', 'drbdsetup']);
 
 export class SimulatedSsh implements Ssh {
   readonly #sim: Simulation;
