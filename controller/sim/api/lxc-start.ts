@@ -1,4 +1,5 @@
 // Starting a container: what a start checks, and what pending changes it brings in.
+import { guestsWrite } from '../nodes/world.ts';
 import { haIntercept, sidOf } from '../ha/intercept.ts';
 import { isQuorate } from '../quorum.ts';
 import { checkLock, loadGuest, withGuestLock } from '../guests.ts';
@@ -35,6 +36,7 @@ export async function boot(sim: Simulation, task: TaskContext, guest: GuestState
   await task.sleep(sim.timings.containerStartMs);
   const node = sim.state.nodes[guest.node];
   guest.process = { pid: node ? node.nextPid++ : 1, startedAtMs: sim.clock.now(), qmpStatus: 'running' };
+  guestsWrite(sim, guest.node);
 }
 
 function checkStartable(sim: Simulation, guest: GuestState): void {

@@ -1,4 +1,6 @@
 // Starting a VM: what a start checks, in Proxmox's order and words, and what it changes.
+import { unseenVolume } from '../nodes/group-storage.ts';
+import { guestsWrite } from '../nodes/world.ts';
 import { haIntercept, sidOf } from '../ha/intercept.ts';
 import { touch } from '../guest-config.ts';
 import { checkLock, loadGuest, withGuestLock } from '../guests.ts';
@@ -39,6 +41,7 @@ export async function boot(sim: Simulation, task: TaskContext, guest: GuestState
   resumeFromDisk(sim, guest);
   const node = sim.state.nodes[guest.node];
   guest.process = { pid: node ? node.nextPid++ : 1, startedAtMs: sim.clock.now(), qmpStatus: 'running' };
+  guestsWrite(sim, guest.node);
 }
 
 function resumeFromDisk(sim: Simulation, guest: GuestState): void {
@@ -66,6 +69,8 @@ function checkVolume(sim: Simulation, guest: GuestState, value: string): void {
   const id = volid === undefined ? undefined : parseVolumeId(volid);
   if (volid === undefined || !id) return;
   enabledStorage(sim.state, id.storage, guest.node);
+  const unseen = unseenVolume(sim.state, volid, guest.node);
+  if (unseen !== undefined) throw new Error(unseen);
   if (findVolume(sim.state, guest.node, volid)) return;
   if (isCdrom(value) && isCloudinit(value)) return;
   throw new Error(`volume '${volid}' does not exist`);

@@ -253,7 +253,7 @@ export function lose(sim: Simulation, node: string, replica: Replica, name: stri
 const GUEST_WRITES_BYTES = 64 * 1024;
 
 /** Guests that run on it go on writing. */
-function letGuestsWrite(sim: Simulation, node: string, replica: Replica): void {
+export function letGuestsWrite(sim: Simulation, node: string, replica: Replica): void {
   const opener = replica.role === 'Primary' ? openerOf(sim, node, replica) : undefined;
   if (opener !== undefined && /\/(?:vm|base|subvol)-\d+-/.test(opener)) writeThrough(sim, replica.resource, node, GUEST_WRITES_BYTES, opener);
 }

@@ -4,7 +4,7 @@ import type { Simulation } from '../simulation.ts';
 import { noteLost, writeThrough } from './data.ts';
 import { backingOf, hostOf, mediumAt } from './devices.ts';
 import { readConfig } from './config.ts';
-import { allResources, dropDisk, look, lookAfterHeal, metadataOf } from './kernel.ts';
+import { allResources, dropDisk, letGuestsWrite, look, lookAfterHeal, metadataOf } from './kernel.ts';
 import { Output } from './output.ts';
 import { runProgram } from './programs.ts';
 import { pairOf } from './state.ts';
@@ -69,6 +69,11 @@ export function write(sim: Simulation, resource: string, node: string, bytes: nu
   const isWritten = writeThrough(sim, resource, node, bytes, 'an application');
   if (!isWritten) sim.log.write(node, `drbd ${resource}: nothing could be written`);
   return isWritten;
+}
+
+/** A guest has started on the node: it writes at once, as all do. */
+export function guestsWrite(sim: Simulation, node: string): void {
+  for (const replica of Object.values(sim.state.below.hosts[node]?.replicas ?? {})) letGuestsWrite(sim, node, replica);
 }
 
 /** The disk below the resource answers no more. */
