@@ -100,6 +100,10 @@ describe('what stands on it', () => {
     answers: { '/nodes/pve1/qemu/110/pending': { ok: true, data: [{ key: 'name', value: '110' }, { key: 'tags', value: 'latido' }, { key: 'scsi0', value: 'disk-virtual:vm-110-disk-0,size=8G' }] }, '/nodes/pve1/qemu/110/migrate': { ok: true, data: { local_disks: [], local_resources: [] } } },
   });
   test('is neither started nor changed while it is split', () => expect(guest('running', SPLIT).steps.map(({ title, hold }) => `${title}: ${hold?.reason}`)).toEqual([`start it: r0, on which it stands, is split (event ${EVENT}): pve1 and pve2 have written apart from each other`]));
+  test('is not started while the other node is up and does not tell', () => {
+    const silent = new Map([...made, ['pve2', { ...bare('pve2'), unread: 'ssh to 10.0.0.2: no answer' }]]);
+    expect(guest('running', silent).steps.map(({ hold }) => hold)).toEqual([{ code: 'UNKNOWN', reason: 'r0, on which it stands, cannot be judged: pve2: ssh to 10.0.0.2: no answer', approvable: false }]);
+  });
   test('is started while it is whole', () => expect(guest('running', made).steps.map(({ hold }) => hold)).toEqual([undefined]));
   test('is not moved during a resync, and asks again just before it is', () => {
     const own = made.get('pve2') ?? bare('pve2');

@@ -4,7 +4,8 @@ import { objectsOf } from '../../model/desired.ts';
 import type { KindContext } from '../../model/kind.ts';
 import type { Condition, Hold, Step } from '../../model/step.ts';
 import { compareText } from '../../model/ref.ts';
-import { notInSync } from '../../safety/drbd.ts';
+import { nodeFact } from '../../model/facts.ts';
+import { notInSync, untold } from '../../safety/drbd.ts';
 import { splitsOf } from '../../safety/generations.ts';
 import { copyOf, diskful, holdersOf } from './scene.ts';
 import type { Copy } from './scene.ts';
@@ -29,12 +30,12 @@ function basesOf(storages: readonly string[], { facts, desired }: KindContext): 
   });
 }
 
-/** The same steps: all held while the data below is split, moves held while its copies are not equal and asked again just before. */
+/** The same steps: all held while the data below is split or cannot be judged, moves held while its copies are not equal and asked again just before. */
 export function heldAbove(steps: readonly Step[], storages: readonly string[], context: KindContext): readonly Step[] {
   const bases = basesOf(storages, context);
   if (bases.length === 0) return steps;
-  const split = splitBelow(bases, context);
-  if (split) return steps.map((step) => (step.hold?.approvable === false ? step : { ...step, hold: split }));
+  const unfit = splitBelow(bases, context) ?? untoldBelow(bases, context);
+  if (unfit) return steps.map((step) => (step.hold?.approvable === false ? step : { ...step, hold: unfit }));
   const unequal = unequalBelow(bases, context);
   const inSync = bases.map(({ resource, nodes }): Condition => ({ is: 'drbd-in-sync', resource, nodes }));
   return steps.map((step) => {
@@ -51,6 +52,17 @@ function splitBelow(bases: readonly Base[], { facts }: KindContext): Hold | unde
   for (const { resource, nodes } of bases) {
     const [event] = splitsOf(resource, nodes, facts.storageNodes);
     if (event) return { code: 'SPLIT_BRAIN', reason: `${resource}, on which it stands, is split (event ${event.id}): ${event.nodes.join(' and ')} have written apart from each other`, approvable: false };
+  }
+  return undefined;
+}
+
+/** A node that is up and does not tell of its copy may be the other half of a split brain; of one that is off Proxmox's quorum takes care. */
+function untoldBelow(bases: readonly Base[], { facts }: KindContext): Hold | undefined {
+  for (const { resource, nodes } of bases) {
+    for (const node of nodes) {
+      const why = nodeFact(facts, node)?.online === true ? untold(node, facts) : undefined;
+      if (why !== undefined) return { code: 'UNKNOWN', reason: `${resource}, on which it stands, cannot be judged: ${why}`, approvable: false };
+    }
   }
   return undefined;
 }
