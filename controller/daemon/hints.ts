@@ -6,7 +6,7 @@ import type { FileReader } from '../observe/files.ts';
 import { isHintless } from '../observe/hints.ts';
 import type { Hints } from '../observe/hints.ts';
 
-/** Calls `onChange` when something happened in the cluster; ends when the signal aborts. Two calls a look. */
+/** Calls `onChange` when something happened in the cluster; ends when the signal aborts. Three calls a look. */
 export async function watchHints(hints: Hints, clock: Clock, everyMs: number, signal: AbortSignal, onChange: () => void): Promise<void> {
   let isFirst = true;
   while (await passed(clock, everyMs, signal)) {

@@ -34,11 +34,17 @@ export function afterPlan(plan: Plan, desired: Desired, before: Records, blame: 
   const records = new Map<string, ObjectRecord>();
   const objects = objectsByRef(desired);
   const changes = new Map(plan.changes.map((change) => [refText(change.ref), change]));
+  const release = (ref: Ref, { held }: ObjectRecord) => {
+    if (held && !UNTOLD_HOLDS.has(held.code)) events.push({ type: 'released', ref, message: `${refText(ref)} is no longer held (${held.code})` });
+  };
+  // What neither the commit nor the plan names any more is held no longer either.
+  for (const [name, record] of before) if (!objects.has(name) && !changes.has(name)) release(refOf(name), record);
   for (const name of new Set([...objects.keys(), ...changes.keys()])) {
     const record = before.get(name) ?? {};
     const change = changes.get(name);
     const object = objects.get(name);
     if (change === undefined || (change.verb === 'none' && change.hold === undefined)) {
+      release(object?.ref ?? change?.ref ?? refOf(name), record);
       if (record.drift && object) events.push({ type: 'repaired', ref: object.ref, message: `${name} is again as its manifest asks` });
       if (object) records.set(name, { synced: specDigest(object), ...(record.repairs ? { repairs: record.repairs } : {}), ...(record.frozen?.spec === specDigest(object) ? { frozen: record.frozen } : {}) });
       continue;
@@ -47,12 +53,18 @@ export function afterPlan(plan: Plan, desired: Desired, before: Records, blame: 
     const { held: heldBefore, drift: driftBefore, ...rest } = record;
     const held = hold && (heldBefore?.code === hold.code ? heldBefore : { code: hold.code, since: now });
     if (hold && held !== heldBefore && !UNTOLD_HOLDS.has(hold.code)) events.push({ type: 'held', ref: change.ref, message: `${change.verb === 'none' ? '' : `${change.verb} `}${name} is held: ${hold.code} ${hold.reason}` });
-    if (!hold && heldBefore && !UNTOLD_HOLDS.has(heldBefore.code)) events.push({ type: 'released', ref: change.ref, message: `${name} is no longer held (${heldBefore.code})` });
+    if (!hold) release(change.ref, record);
     const drift = drifted(change, objects, record) ? driftBefore ?? { since: now, what: whatOf(change), ...byOf(blame.get(name)) } : change.verb === 'none' ? driftBefore : undefined;
     if (drift && !driftBefore) events.push(driftEvent(change, drift, blame.get(name), object && driftPolicyOf(object, policyOf(desired.cluster.spec))));
     records.set(name, { ...rest, ...(held ? { held } : {}), ...(drift ? { drift } : {}) });
   }
   return { records, events };
+}
+
+/** The opposite of `refText`. */
+function refOf(name: string): Ref {
+  const at = name.indexOf('/');
+  return { kind: name.slice(0, at), name: name.slice(at + 1) };
 }
 
 function driftEvent(change: PlannedChange, drift: NonNullable<ObjectRecord['drift']>, blame: { readonly how: string } | undefined, policy: string | undefined): NewEvent {

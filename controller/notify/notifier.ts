@@ -23,6 +23,9 @@ export interface ChannelCount { readonly name: string; readonly sent: number; re
 
 // What happens in a round is one message at its end; a round that migrates for hours does not wait for its end.
 const GATHER_MS = 120_000;
+// A round tells what it found in one go: that is never parted into two messages.
+const QUIET_MS = 2_000;
+const QUIET_LOOKS_MAX = 10;
 // systemd kills after 90 s, and steps may need them.
 const STOP_MS = 5_000;
 
@@ -100,7 +103,12 @@ export class Notifier implements DaemonListener {
   async #gatherLater(): Promise<void> {
     if (this.#isGathering) return;
     this.#isGathering = true;
-    await this.parts.env.clock.sleep(GATHER_MS, this.#ending.signal).catch(() => undefined);
+    const { clock } = this.parts.env;
+    await clock.sleep(GATHER_MS, this.#ending.signal).catch(() => undefined);
+    for (let looks = 0, last = -1; looks < QUIET_LOOKS_MAX && last !== this.#feed?.lastSeq && !this.#ending.signal.aborted; looks += 1) {
+      last = this.#feed?.lastSeq ?? -1;
+      await clock.sleep(QUIET_MS, this.#ending.signal).catch(() => undefined);
+    }
     this.#isGathering = false;
     if (!this.#ending.signal.aborted) this.#gather('event');
   }

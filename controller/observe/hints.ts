@@ -1,5 +1,5 @@
-// In: the API's door, where there is no /etc/pve. Out: what its recent tasks and the cluster log hint at, in two calls a look.
-// Hints only: what leaves no trace there (a container's options, a storage, a crash) is found by the next full look.
+// In: the API's door, where there is no /etc/pve. Out: what its recent tasks, the cluster log and the nodes hint at, in three calls a look.
+// Hints only: what leaves no trace there (a container's options, a storage) is found by the next full look.
 import { ConnectionError, PveError } from '../model/doors.ts';
 import type { PveApi } from '../model/doors.ts';
 import { isObject } from '../model/json.ts';
@@ -31,11 +31,11 @@ export function createHints(pve: PveApi): Hints {
   let known: ReadonlySet<string> | undefined;
   return {
     look: async () => {
-      const answers = await Promise.all([ask(pve, '/cluster/tasks'), ask(pve, '/cluster/log', LOG_ENTRIES_MAX)]);
-      const [tasks, log] = answers;
-      if (tasks === undefined || log === undefined) return undefined;
+      const answers = await Promise.all([ask(pve, '/cluster/tasks'), ask(pve, '/cluster/log', LOG_ENTRIES_MAX), ask(pve, '/cluster/status')]);
+      const [tasks, log, status] = answers;
+      if (tasks === undefined || log === undefined || status === undefined) return undefined;
       const lines = log.flatMap(traceOfLine);
-      const traces = [...tasks.flatMap(traceOfTask), ...lines];
+      const traces = [...tasks.flatMap(traceOfTask), ...lines, ...status.flatMap(traceOfNode)];
       const before = known;
       known = new Set(traces.map((trace) => trace.key));
       if (before === undefined) return { all: true, guests: [], others: [] };
@@ -76,6 +76,13 @@ function traceOfTask(row: JsonObject): readonly Trace[] {
 function subjectOf(type: string, id: string): Pick<Trace, 'guest' | 'other'> {
   const vmid = /^(?:(?:vm|ct):)?(\d{3,9})$/.exec(id)?.[1];
   return vmid === undefined ? { other: type } : { guest: Number(vmid) };
+}
+
+/** A node that goes away leaves neither a task nor a line; one that comes back is seen again. */
+function traceOfNode({ type, name, online }: JsonObject): readonly Trace[] {
+  if (type !== 'node') return [];
+  const other = `node ${String(name)} is ${Number(online) === 1 ? 'online' : 'offline'}`;
+  return [{ key: other, other }];
 }
 
 /** `update VM 411: -description b` is the only trace of a change without a task. Lines of tasks repeat what the tasks said. */

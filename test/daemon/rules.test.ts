@@ -5,7 +5,8 @@ import type { Transport } from '../../controller/model/doors.ts';
 import { failure } from '../../controller/model/finding.ts';
 import { createMemoryStore } from '../../controller/env/memory-store.ts';
 import { DaemonWorld, lines, vm, WEB } from './daemon-world.ts';
-import { CLUSTER } from '../harness/world.ts';
+import { afterPlan } from '../../controller/daemon/outcome.ts';
+import { CLUSTER, World } from '../harness/world.ts';
 
 const MEMORY = (daemon: DaemonWorld, vmid = 101) => daemon.world.guest(vmid).config['memory'];
 
@@ -64,6 +65,16 @@ describe('the last good commit', () => {
     expect(MEMORY(daemon)).toBe('768');
     expect(daemon.ready()).toMatchObject({ status: 'True' });
     await running.stop();
+  });
+});
+
+describe('what was held', () => {
+  const records = new Map([['VirtualMachine/web', { held: { code: 'UNKNOWN', since: 1 } }], ['VirtualMachine/busy', { held: { code: 'BUSY', since: 1 } }], ['VirtualMachine/gone', { held: { code: 'UNOWNED', since: 1 } }]]);
+
+  test('is told when it is held no longer, also when nothing is left to do on it', async () => {
+    const round = await new World().round(WEB + vm('busy', 102, ''));
+    const { events } = afterPlan({ ...round.plan, changes: [] }, round.desired, records, new Map(), 2);
+    expect(events.map(({ type, message }) => `${type} ${message}`)).toEqual(['released VirtualMachine/gone is no longer held (UNOWNED)', 'released VirtualMachine/web is no longer held (UNKNOWN)']);
   });
 });
 
@@ -385,7 +396,7 @@ describe('the end', () => {
 
   test('a round that hangs ends the daemon, and systemd hears no more of it', async () => {
     let hangs = false;
-    const wrap = (transport: Transport): Transport => ({ send: (...given) => (hangs ? new Promise(() => undefined) : transport.send(...given)), close: () => transport.close() });
+    const wrap = (transport: Transport): Transport => ({ send: (...given) => (hangs && given[1].method !== 'GET' ? new Promise(() => undefined) : transport.send(...given)), close: () => transport.close() });
     const daemon = new DaemonWorld({}, { wrap });
     daemon.source.push(WEB);
     const told: string[] = [];
@@ -394,6 +405,7 @@ describe('the end', () => {
     expect(told[0]).toBe('WATCHDOG=1');
     expect(told).toContain('READY=1');
     hangs = true;
+    daemon.set(101, 'memory', '4096');
     const end = running.ended.catch((error: unknown) => error);
     await daemon.pass(2 * 3600);
     expect(await end).toMatchObject({ findings: [{ code: 'ROUND_STUCK' }] });

@@ -6,6 +6,7 @@ import type { Transport } from '../../controller/model/doors.ts';
 import { Notifier } from '../../controller/notify/notifier.ts';
 import { DaemonWorld, vm, WEB } from '../daemon/daemon-world.ts';
 import type { Running } from '../daemon/daemon-world.ts';
+import type { StatusEvent } from '../../controller/status/events.ts';
 import { fakeDoors, NotingLog, noticesIn } from './fakes.ts';
 
 const SECRET_URL = 'https://hooks.example.org/T0P53CR3T';
@@ -66,6 +67,30 @@ describe('people are told', () => {
     await told.daemon.pass(400);
     expect(told.web.notices().slice(1)).toEqual([['recovery VirtualMachine/db']]);
     await running.stop();
+  });
+
+  test('of what is found in one go in one message, whenever its turn comes', async () => {
+    const told = new Told();
+    const { clock, store, random } = told.daemon.world.env;
+    const events: StatusEvent[] = [];
+    const calls: (() => void)[] = [];
+    const tell = (type: StatusEvent['type'], name: string) => {
+      events.push({ v: 1, seq: events.length + 1, at: clock.now(), type, message: `${name} is held`, ref: { kind: 'VirtualMachine', name } });
+      for (const call of calls) call();
+    };
+    const notifier = new Notifier({ env: { clock, store, random, log: told.log }, channels: [HOOK], doors: told.doors });
+    await notifier.start({
+      get lastSeq() { return events.length; },
+      eventsAfter: (seq) => events.slice(seq), onEvent: (call) => { calls.push(call); return () => undefined; }, view: () => ({ cluster: 'lab', objects: [] }),
+    });
+    tell('step', 'a');
+    await told.daemon.pass(119.9);
+    tell('held', 'b');
+    await told.daemon.pass(0.2);
+    tell('held', 'c');
+    await told.daemon.pass(30);
+    expect(told.web.notices()).toEqual([['hold VirtualMachine/b', 'hold VirtualMachine/c']]);
+    await told.daemon.world.run(notifier.stop());
   });
 
   test('of a failing step once although it is tried again, and of its end', async () => {

@@ -21,10 +21,10 @@ describe('hints of a cluster', () => {
     expect(await world.run(createHints(world.env.pve).look())).toEqual({ all: true, guests: [], others: [] });
   });
 
-  test('a quiet look takes two calls and hints at nothing', async () => {
+  test('a quiet look takes three calls and hints at nothing', async () => {
     const before = world.env.pve.stats.calls;
     expect(isHintless((await look()) ?? { all: true, guests: [], others: [] })).toBe(true);
-    expect(world.env.pve.stats.calls - before).toBe(2);
+    expect(world.env.pve.stats.calls - before).toBe(3);
   });
 
   test('a task hints at its guest when it begins, and when it has ended', async () => {
@@ -33,6 +33,16 @@ describe('hints of a cluster', () => {
     await world.sim.clock.advance(60_000);
     expect((await look())?.guests).toEqual([102]);
     expect((await look())?.guests).toEqual([]);
+  });
+
+  test('a node that goes away is a hint, and once more when it comes back', async () => {
+    world.sim.powerOff('pve3');
+    await world.sim.clock.advance(30_000);
+    expect((await look())?.others).toContain('node pve3 is offline');
+    expect(isHintless((await look()) ?? { all: true, guests: [], others: [] })).toBe(true);
+    world.sim.powerOn('pve3');
+    await world.sim.clock.advance(60_000);
+    expect((await look())?.others).toContain('node pve3 is online');
   });
 
   test('a cluster that does not answer tells nothing, and afterwards nothing is lost', async () => {
