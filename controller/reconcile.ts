@@ -12,6 +12,7 @@ import type { Change } from './model/change.ts';
 import { DEFAULT_MARK } from './model/desired.ts';
 import type { Desired } from './model/desired.ts';
 import type { Env, OpenSecrets } from './model/doors.ts';
+import type { Facts } from './model/facts.ts';
 import { Failure, failure } from './model/finding.ts';
 import type { Finding, Place } from './model/finding.ts';
 import { isObject } from './model/json.ts';
@@ -42,6 +43,8 @@ export interface Round {
   readonly desired: Desired;
   readonly version: string;
   readonly plan: Plan;
+  /** What the plan was made from. */
+  readonly facts: Facts;
   readonly inventory: Inventory;
   /** Of what the commit names; the values come out at the wire alone. */
   readonly secrets?: OpenSecrets;
@@ -75,7 +78,7 @@ async function planFrom(env: Env, commit: Commit, kindsFor: KindsFor, approved: 
   });
   const warnings = [...findings, ...notes(note, inventory, desired)];
   const plan = makePlan({ desired, facts, subjects, observed, kinds, warnings, ...(approved === undefined ? {} : { approved }), ...(hold === undefined ? {} : { hold: (change: Change) => hold(change, desired) }) });
-  return { commit, desired, version, plan, inventory: { ...inventory, cluster: facts.clusterName }, ...(secrets ? { secrets } : {}), calls: env.pve.stats.calls - before };
+  return { commit, desired, version, plan, facts, inventory: { ...inventory, cluster: facts.clusterName }, ...(secrets ? { secrets } : {}), calls: env.pve.stats.calls - before };
 }
 
 /** Asked before the plan, which sees only whether a value is still the same. @throws Failure when one cannot be had */

@@ -46,7 +46,7 @@ export function afterPlan(plan: Plan, desired: Desired, before: Records, blame: 
     if (change === undefined || (change.verb === 'none' && change.hold === undefined)) {
       release(object?.ref ?? change?.ref ?? refOf(name), record);
       if (record.drift && object) events.push({ type: 'repaired', ref: object.ref, message: `${name} is again as its manifest asks` });
-      if (object) records.set(name, { synced: specDigest(object), ...(record.repairs ? { repairs: record.repairs } : {}), ...(record.frozen?.spec === specDigest(object) ? { frozen: record.frozen } : {}) });
+      if (object) records.set(name, { synced: specDigest(object), ...(record.repairs ? { repairs: record.repairs } : {}), ...(record.frozen?.spec === specDigest(object) ? { frozen: record.frozen } : {}), ...(record.split ? { split: record.split } : {}) });
       continue;
     }
     const hold = holdOfChange(change);

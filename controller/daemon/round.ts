@@ -19,6 +19,7 @@ import type { DaemonOptions } from './options.ts';
 import { afterApply, afterPlan, newlyDrifted } from './outcome.ts';
 import { stepReport } from './outlook.ts';
 import type { RoundOutcome, StepReport } from './outlook.ts';
+import { afterSplits } from './splits.ts';
 import type { Tenure } from './tenure.ts';
 import type { Cause } from './triggers.ts';
 
@@ -101,12 +102,13 @@ function plan({ env, reads, kindsFor, memory, options, commits }: RoundWorld, co
   return planRound({ ...env, pve: reads }, commit, kindsFor, record.approved, (change, desired) => holdOf(change, desired, known));
 }
 
-async function learnFromPlan({ env, memory, board, commits }: RoundWorld, { plan: planned, desired }: Round, commit: KnownCommit): Promise<void> {
+async function learnFromPlan({ env, memory, board, commits }: RoundWorld, { plan: planned, desired, facts }: Round, commit: KnownCommit): Promise<void> {
   const { record } = memory;
   const culprits = await blame(env, newlyDrifted(planned, desired, record.objects));
-  const { records, events } = afterPlan(planned, desired, record.objects, culprits, env.clock.now());
+  const learnt = afterPlan(planned, desired, record.objects, culprits, env.clock.now());
+  const { records, events: splits } = afterSplits([...desired.objects, ...planned.changes].map(({ ref }) => ref), facts, learnt.records, env.clock.now());
   const isApproved = record.approved === planned.fingerprint;
-  for (const event of events) await memory.tell({ ...event, revision: commit.revision });
+  for (const event of [...splits, ...learnt.events]) await memory.tell({ ...event, revision: commit.revision });
   if (record.approved !== undefined && !isApproved) await memory.tell({ type: 'approved', message: `the approval of ${record.approved} is void: the plan is now ${planned.fingerprint}` });
   // An approval holds for one plan, once.
   const { approved: _once, blind, ...rest } = record;

@@ -53,11 +53,11 @@ export function learn(before: Problems, events: readonly StatusEvent[], view: Da
 }
 
 const PROBLEM_TYPES: Readonly<Record<string, Occasion>> = {
-  held: 'hold', failed: 'failure', stalled: 'failure', frozen: 'failure', refused: 'failure', watchdog: 'failure', state: 'failure', drift: 'drift', 'split-brain': 'split-brain',
+  held: 'hold', failed: 'failure', stalled: 'failure', frozen: 'failure', refused: 'failure', watchdog: 'failure', state: 'failure', source: 'failure', drift: 'drift', 'split-brain': 'split-brain',
 };
 
 function ofEvent(problems: Map<string, Problem>, event: StatusEvent): readonly Notice[] {
-  const occasion = event.type === 'source' ? (event.isOver === true ? undefined : 'failure') : PROBLEM_TYPES[event.type];
+  const occasion = event.isOver === true ? undefined : PROBLEM_TYPES[event.type];
   if (occasion !== undefined) return begun(problems, event, occasion);
   const object = event.ref && refText(event.ref);
   switch (event.type) {
@@ -65,6 +65,7 @@ function ofEvent(problems: Map<string, Problem>, event: StatusEvent): readonly N
     case 'source': return over(problems, 'failure:source', event);
     case 'cluster': return over(problems, 'failure:cluster', event);
     case 'released': return over(problems, `hold:${object ?? ''}`, event);
+    case 'split-brain': return over(problems, `split-brain:${object ?? ''}`, event);
     case 'repaired': return over(problems, `drift:${object ?? ''}`, event);
     default: return [];
   }

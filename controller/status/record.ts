@@ -19,6 +19,8 @@ export interface ObjectRecord {
   /** Something else keeps undoing us: left alone as long as its manifest is this one. */
   readonly frozen?: { readonly since: number; readonly spec: string };
   readonly failed?: Failed;
+  /** Two nodes have written apart from each other, and a person was told of this event. */
+  readonly split?: { readonly event: string; readonly nodes: readonly string[]; readonly since: number };
 }
 
 export interface Failed {
@@ -73,7 +75,7 @@ function parseRecord(text: string): DaemonRecord | undefined {
 }
 
 function parseObject(entry: { readonly [key: string]: unknown }): ObjectRecord {
-  const { synced, drift, held, repairs, frozen, failed } = entry;
+  const { synced, drift, held, repairs, frozen, failed, split } = entry;
   return {
     ...(typeof synced === 'string' ? { synced } : {}),
     ...(isObject(drift) && typeof drift.since === 'number' && typeof drift.what === 'string' ? { drift: { since: drift.since, what: drift.what, ...(typeof drift.by === 'string' ? { by: drift.by } : {}) } } : {}),
@@ -81,6 +83,7 @@ function parseObject(entry: { readonly [key: string]: unknown }): ObjectRecord {
     ...(Array.isArray(repairs) ? { repairs: repairs.filter((each): each is number => typeof each === 'number') } : {}),
     ...(isObject(frozen) && typeof frozen.since === 'number' && typeof frozen.spec === 'string' ? { frozen: { since: frozen.since, spec: frozen.spec } } : {}),
     ...(isFailed(failed) ? { failed } : {}),
+    ...(isObject(split) && typeof split.event === 'string' && typeof split.since === 'number' && Array.isArray(split.nodes) ? { split: { event: split.event, since: split.since, nodes: split.nodes.filter((each) => typeof each === 'string') } } : {}),
   };
 }
 
