@@ -1,12 +1,13 @@
 // A controller that can be killed: at one of its effects everything it does stops for ever, as with `kill -9`. What it
 // has sent goes on in the cluster; what it has not written down is lost.
-import type { Env, HttpRequest, Store, Transport } from '../../controller/model/doors.ts';
+import { underNodeLock } from '../../controller/observe/node-lock.ts';
+import type { Env, HttpRequest, Ssh, Store, Transport } from '../../controller/model/doors.ts';
 import type { World } from './world.ts';
 
 /** Where in the sequence of its effects it dies: before one, after a write whose answer it never reads, in the middle of a line. */
 export interface KillPoint { readonly effect: number; readonly when: 'before' | 'after' | 'torn' }
 
-export interface Effect { readonly via: 'api' | 'append' | 'file'; readonly what: string }
+export interface Effect { readonly via: 'api' | 'ssh' | 'append' | 'file'; readonly what: string }
 
 export class Mortal {
   readonly env: Env;
@@ -21,7 +22,7 @@ export class Mortal {
     this.died = new Promise((resolve) => { this.#bury = resolve; });
     const env = world.envOf(this.#transport(world.transport()), this.#store(store));
     const { clock } = env;
-    this.env = { ...env, clock: { now: () => clock.now() + jumpedMs(), sleep: (ms, signal) => clock.sleep(ms, signal).then(() => this.#ifAlive(undefined)) } };
+    this.env = { ...env, ...(env.ssh ? { ssh: this.#ssh(env.ssh) } : {}), clock: { now: () => clock.now() + jumpedMs(), sleep: (ms, signal) => clock.sleep(ms, signal).then(() => this.#ifAlive(undefined)) } };
   }
 
   get isDead(): boolean {
@@ -51,6 +52,23 @@ export class Mortal {
         return this.#ifAlive(response);
       },
       close: () => through.close(),
+    };
+  }
+
+  /** What was begun on a node goes on there. */
+  #ssh(through: Ssh): Ssh {
+    return {
+      run: async (node, argv, options) => {
+        if (this.#isDead) return never();
+        if (!isCommand(argv)) return this.#ifAlive(await through.run(node, argv, options));
+        const number = this.#effect({ via: 'ssh', what: `${node}: ${argv.join(' ')}` });
+        if (this.#diesAt(number, 'before')) return never();
+        const result = await through.run(node, argv, options);
+        if (this.#diesAt(number, 'after')) return never();
+        return this.#ifAlive(result);
+      },
+      learnNodes: (addresses) => through.learnNodes(addresses),
+      stats: through.stats,
     };
   }
 
@@ -95,6 +113,11 @@ function never<T>(): Promise<T> {
   return new Promise(() => undefined);
 }
 
+/** Commands run under the node's lock; the lock alone is only waited for. */
+function isCommand(argv: readonly string[]): boolean {
+  return argv[0] === 'flock' && argv.at(-1) !== underNodeLock(['true']).at(-1);
+}
+
 function isWrite(request: HttpRequest): boolean {
   return request.method !== 'GET' && !request.url.endsWith('/access/ticket');
 }
@@ -102,6 +125,6 @@ function isWrite(request: HttpRequest): boolean {
 /** Every point at which these effects can be interrupted. */
 export function killPoints(effects: readonly Effect[]): readonly KillPoint[] {
   return effects.flatMap(({ via }, effect): readonly KillPoint[] => [
-    { effect, when: 'before' }, ...(via === 'api' ? [{ effect, when: 'after' } as const] : []), ...(via === 'append' ? [{ effect, when: 'torn' } as const] : []),
+    { effect, when: 'before' }, ...(via === 'api' || via === 'ssh' ? [{ effect, when: 'after' } as const] : []), ...(via === 'append' ? [{ effect, when: 'torn' } as const] : []),
   ]);
 }
