@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   observe: ['model', 'pve', 'pmxcfs', 'drbd', 'virtual-ip'],
   apply: ['model', 'safety', 'observe'],
   'reconcile.ts': ['model', 'manifests', 'observe', 'plan', 'apply', 'status'],
-  daemon: ['model', 'manifests', 'observe', 'plan', 'apply', 'status', 'reconcile.ts'],
+  daemon: ['model', 'safety', 'manifests', 'observe', 'plan', 'apply', 'status', 'reconcile.ts'],
   cli: ['model', 'pve', 'kinds', 'manifests', 'sources', 'reconcile.ts', 'daemon', 'status', 'config', 'secrets', 'notify', 'serve'],
   env: ['model', 'pve', 'kinds', 'config'],
   sim: ['model', 'pve', 'drbd', 'virtual-ip'],

@@ -35,6 +35,12 @@ export async function openJournal(store: Store): Promise<Journal> {
   return { open, torn, write: (entry) => store.append(NAME, lineOf(entry)) };
 }
 
+/** The tasks that we have begun, as far as the journal goes back. */
+export async function postedTasks(store: Store): Promise<ReadonlySet<string>> {
+  const entries = ((await store.read(NAME)) ?? '').split('\n').flatMap((line) => parseEntry(line) ?? []);
+  return new Set(entries.flatMap((entry) => (entry.event === 'posted' ? [entry.upid] : [])));
+}
+
 function lineOf(entry: Entry): string {
   return JSON.stringify({ v: VERSION, ...entry });
 }

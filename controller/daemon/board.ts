@@ -3,6 +3,7 @@ import type { Desired } from '../model/desired.ts';
 import type { Finding } from '../model/finding.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Plan } from '../model/plan.ts';
+import type { ApplyResult } from '../model/progress.ts';
 import { compareText, refText } from '../model/ref.ts';
 import { conditionOf, conditionsOf } from '../status/conditions.ts';
 import type { ObjectStatus, Standing, StatusCondition } from '../status/conditions.ts';
@@ -29,13 +30,13 @@ export class Board {
   nextAt: number | undefined;
   readonly running = new Map<string, string>();
 
-  /** After a plan, and again after its apply. */
-  show(plan: Plan, desired: Desired, records: Records, now: number): void {
+  /** After a plan, and again after its apply, with what came of it. */
+  show(plan: Plan, desired: Desired, records: Records, now: number, result?: ApplyResult): void {
     const before = new Map(this.objects.map((object) => [refText(object.ref), object]));
     this.cluster = desired.cluster.ref.name;
     this.plan = plan;
     this.checkedAt = now;
-    this.objects = [...standingsOf(plan, desired, records)].sort(([a], [b]) => compareText(a, b)).map(([name, { ref, id, standing }]) => ({ ref, id, conditions: conditionsOf(standing, plan.revision, now, before.get(name)?.conditions) }));
+    this.objects = [...standingsOf(plan, desired, records, result)].sort(([a], [b]) => compareText(a, b)).map(([name, { ref, id, standing }]) => ({ ref, id, conditions: conditionsOf(standing, plan.revision, now, before.get(name)?.conditions) }));
   }
 
   /** The whole follows from everything else. */
@@ -49,6 +50,8 @@ export class Board {
     if (this.trouble) return { is: 'waiting', reason: 'ClusterTrouble', message: this.trouble.message };
     if (refused) return { is: 'stalled', reason: good ? 'CommitRefused' : 'NoGoodCommit', message: `${refused.revision} is not taken: ${summary(refused.findings)}` };
     if (!good) return { is: 'waiting', reason: 'NoCommit', message: unreachable ? summary(unreachable.findings) : 'no commit has been read yet' };
+    // What is known of the objects is of the commit before.
+    if (this.plan !== undefined && this.plan.revision !== good.revision) return { is: 'working', reason: 'Progressing', message: `${good.revision} is in force and is planned` };
     const counts = this.#counts();
     if (counts.stalled > 0) return { is: 'stalled', reason: 'ObjectsStalled', message: `${counts.stalled} of ${this.objects.length} objects need a person` };
     if (counts.working > 0) return { is: 'working', reason: 'Progressing', message: `${counts.working} of ${this.objects.length} objects are being changed` };

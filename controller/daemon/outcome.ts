@@ -110,7 +110,8 @@ export function afterApply(before: Records, end: ApplyEnd): Learnt {
       const message = findings.map((finding) => `${finding.code} ${finding.fact}`).join('; ') || step.title;
       events.push({ type: next.isTerminal ? 'stalled' : 'failed', ref, message: next.isTerminal ? `${message}; not tried again before another commit` : message });
     } else if (!unfinished.has(name) && !isPartlyHeld(end.plan, name)) {
-      const { failed: _over, drift, ...rest } = record;
+      const { failed: over, drift, ...rest } = record;
+      if (over) events.push({ type: 'recovered', ref, message: `${name} was done after ${over.times} ${over.times === 1 ? 'failure' : 'failures'}` });
       records.set(name, drift ? repaired(rest, ref, drift, objects.get(name), end, events) : rest);
     }
   }
@@ -142,7 +143,7 @@ export function holdOfChange(change: PlannedChange): Hold | undefined {
 }
 
 /** How each object stands, by its plan and what is remembered. */
-export function standingsOf(plan: Plan, desired: Desired, records: Records): ReadonlyMap<string, { readonly ref: Ref; readonly id: string; readonly standing: Standing }> {
+export function standingsOf(plan: Plan, desired: Desired, records: Records, result?: ApplyResult): ReadonlyMap<string, { readonly ref: Ref; readonly id: string; readonly standing: Standing }> {
   const ids = new Map(plan.memories.map((memory) => [refText(memory.ref), memory.id]));
   const out = new Map(desired.objects.map((object) => [refText(object.ref), { ref: object.ref, id: ids.get(refText(object.ref)) ?? '', standing: { is: 'ready', reason: 'InSync', message: 'as its manifest asks' } as Standing }]));
   const objects = objectsByRef(desired);
@@ -151,9 +152,20 @@ export function standingsOf(plan: Plan, desired: Desired, records: Records): Rea
     const object = objects.get(name);
     if (change.verb === 'none' && change.hold === undefined) continue;
     const isIgnored = object !== undefined && driftPolicyOf(object, policyOf(desired.cluster.spec)) === 'ignore';
-    out.set(name, { ref: change.ref, id: change.id, standing: standingOf(change, records.get(name) ?? {}, isIgnored) });
+    out.set(name, { ref: change.ref, id: change.id, standing: (result && holdOfChange(change) === undefined ? standingAfter(name, records.get(name) ?? {}, result) : undefined) ?? standingOf(change, records.get(name) ?? {}, isIgnored) });
   }
   return out;
+}
+
+/** What came of an apply, for the objects that it touched; what is held besides is told by the plan. */
+function standingAfter(name: string, { failed }: ObjectRecord, result: ApplyResult): Standing | undefined {
+  const isOf = ({ ref }: { readonly ref: Ref }) => refText(ref) === name;
+  if (result.failed.some(isOf) && failed) return { is: failed.isTerminal ? 'stalled' : 'waiting', reason: failed.code, message: failed.message };
+  const unsettled = result.unsettled.find(isOf);
+  if (unsettled) return { is: 'waiting', reason: 'STEP_UNSETTLED', message: `${unsettled.step.title}: ${unsettled.why}` };
+  const skipped = result.notTried.find(isOf);
+  if (skipped) return { is: 'waiting', reason: 'NotTried', message: `${skipped.step.title}: ${skipped.why}` };
+  return result.done.some(isOf) ? { is: 'working', reason: 'Checking', message: 'done; the next look confirms it' } : undefined;
 }
 
 function standingOf(change: PlannedChange, record: ObjectRecord, isIgnored: boolean): Standing {

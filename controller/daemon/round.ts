@@ -115,6 +115,7 @@ async function learnFromPlan({ env, memory, board, commits }: RoundWorld, { plan
   const isKnown = blind !== true || isInSync(planned) || commit.id !== commits.loadedId;
   await memory.saveRecord({ ...rest, objects: records, ...(isKnown ? {} : { blind: true }) });
   board.show(planned, desired, records, env.clock.now());
+  board.conclude(commits, env.clock.now());
 }
 
 async function act(world: RoundWorld, round: Round, commit: KnownCommit): Promise<ApplyResult | undefined> {
@@ -139,6 +140,7 @@ async function act(world: RoundWorld, round: Round, commit: KnownCommit): Promis
     const learnt = afterApply(memory.record.objects, { plan: round.plan, desired: round.desired, result, commit: commit.id, now: env.clock.now(), options, random: env.random });
     for (const event of learnt.events) await memory.tell(event);
     await memory.saveRecord({ ...memory.record, objects: learnt.records });
+    board.show(round.plan, round.desired, learnt.records, env.clock.now(), result);
     return result;
   } finally {
     board.running.clear();

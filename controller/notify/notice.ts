@@ -66,6 +66,7 @@ function ofEvent(problems: Map<string, Problem>, event: StatusEvent): readonly N
     case 'cluster': return over(problems, 'failure:cluster', event);
     case 'released': return over(problems, `hold:${object ?? ''}`, event);
     case 'split-brain': return over(problems, `split-brain:${object ?? ''}`, event);
+    case 'recovered': return over(problems, `failure:${object ?? ''}`, event);
     case 'repaired': return over(problems, `drift:${object ?? ''}`, event);
     default: return [];
   }

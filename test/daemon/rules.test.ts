@@ -1,11 +1,14 @@
 // Each rule of the daemon, in virtual time, on the simulated cluster.
 import { describe, expect, test } from 'vitest';
 import { ConnectionError } from '../../controller/model/doors.ts';
-import type { Transport } from '../../controller/model/doors.ts';
+import type { PveApi, Transport } from '../../controller/model/doors.ts';
+import type { Json } from '../../controller/model/json.ts';
 import { failure } from '../../controller/model/finding.ts';
 import { createMemoryStore } from '../../controller/env/memory-store.ts';
 import { DaemonWorld, lines, vm, WEB } from './daemon-world.ts';
-import { afterPlan } from '../../controller/daemon/outcome.ts';
+import { blame } from '../../controller/daemon/blame.ts';
+import { DAEMON_OPTIONS } from '../../controller/daemon/options.ts';
+import { afterApply, afterPlan } from '../../controller/daemon/outcome.ts';
 import { CLUSTER, World } from '../harness/world.ts';
 
 const MEMORY = (daemon: DaemonWorld, vmid = 101) => daemon.world.guest(vmid).config['memory'];
@@ -68,6 +71,45 @@ describe('the last good commit', () => {
   });
 });
 
+describe('the status', () => {
+  test('of a new commit is not that of the old one: it is not ready before it was done and checked', async () => {
+    const { daemon, running } = await started();
+    const seen: string[] = [];
+    const look = async () => {
+      const { status } = await running.ask({ do: 'status' }) as unknown as { readonly status: { readonly commit: { readonly revision: string }; readonly conditions: readonly { readonly type: string; readonly status: string; readonly revision: string }[] } };
+      const ready = status.conditions.find(({ type }) => type === 'Ready');
+      seen.push(`${status.commit.revision === ready?.revision ? 'same' : 'other'} ${String(ready?.status)}`);
+    };
+    const { revision } = daemon.source.push(vm('web', 101, 'memory: 768', 'power: running'));
+    for (let at = 0; at < 40; at += 1) {
+      await daemon.pass(0.25);
+      await look();
+    }
+    expect(seen.every((line) => line.startsWith('same'))).toBe(true);
+    expect(seen).toContain('same False');
+    await daemon.pass(60);
+    expect(daemon.ready()).toMatchObject({ status: 'True', revision });
+    await running.stop();
+  });
+
+  test('of an object tells what came of a step at once, and the end of a failure is an event', async () => {
+    const { daemon, running } = await started();
+    const object = async (name: string) => JSON.stringify(((await running.ask({ do: 'status' })) as unknown as { readonly status: { readonly objects: readonly { readonly name: string; readonly conditions: unknown }[] } }).status.objects.find((each) => each.name === name)?.conditions);
+    daemon.source.push(WEB + vm('db', 102, 'memory: 256'));
+    await daemon.pass(8);
+    expect(await object('db')).toContain('Checking');
+    await daemon.pass(60);
+    expect(await object('db')).toContain('InSync');
+    const record = { failed: { since: 1, times: 2, retryAt: 2, isTerminal: false, commit: 'c', code: 'TASK_FAILED', message: 'x' } };
+    const { plan, desired } = await daemon.world.round(WEB + vm('db', 102, 'memory: 512'));
+    const change = plan.changes.find(({ ref }) => ref.name === 'db');
+    const done = (change?.steps ?? []).map((step) => ({ ref: change?.ref ?? { kind: '', name: '' }, step, durationMs: 1 }));
+    const { events } = afterApply(new Map([['VirtualMachine/db', record]]), { plan, desired, result: { done, failed: [], notTried: [], unsettled: [], interrupted: false }, commit: 'c', now: 3, options: DAEMON_OPTIONS, random: () => 0 });
+    expect(events.map(({ type }) => type)).toEqual(['recovered']);
+    await running.stop();
+  });
+});
+
 describe('what was held', () => {
   const records = new Map([['VirtualMachine/web', { held: { code: 'UNKNOWN', since: 1 } }], ['VirtualMachine/busy', { held: { code: 'BUSY', since: 1 } }], ['VirtualMachine/gone', { held: { code: 'UNOWNED', since: 1 } }]]);
 
@@ -89,6 +131,18 @@ describe('drift', () => {
     expect(drift[0]).toMatchObject({ ref: { kind: 'VirtualMachine', name: 'web' }, by: expect.stringContaining('@') as unknown, message: expect.stringContaining('power') as unknown });
     expect(daemon.told('repaired')).toHaveLength(1);
     await running.stop();
+  });
+
+  test('is not laid at our own door: what we did ourselves is left out', async () => {
+    const [ours, theirs] = ['UPID:pve1:1:1:1:qmstart:101:latido@pve!gitops:', 'UPID:pve1:2:1:1:qmstop:101:ana@pve:'] as const;
+    const posted = `${JSON.stringify({ v: 1, event: 'posted', at: 1, step: 's', upid: ours })}\n`;
+    const tasks: Json = [{ upid: theirs, starttime: 10, type: 'qmstop', id: '101', user: 'ana@pve' }, { upid: ours, starttime: 20, type: 'qmstart', id: '101', user: 'latido@pve', tokenid: 'gitops' }];
+    const log: Json = [{ time: 30, user: 'latido@pve!gitops', msg: 'update VM 101: -memory 512' }];
+    const { env } = new World();
+    const pve: PveApi = { get: (path) => Promise.resolve(path === '/cluster/tasks' ? tasks : log), write: () => Promise.resolve(null), learnNodes: () => {}, stats: { calls: 0, bytes: 0 } };
+    const clock = { now: () => 60_000, sleep: () => Promise.resolve() };
+    const change = { ref: { kind: 'VirtualMachine', name: 'web' }, id: '101', verb: 'update' as const, fields: [], steps: [], requires: [], notes: [] };
+    expect((await blame({ ...env, pve, clock, store: createMemoryStore({ 'journal.jsonl': posted }) }, [change])).get('VirtualMachine/web')?.by).toBe('ana@pve');
   });
 
   test('is only reported where the annotation says so, with since when', async () => {
