@@ -4,7 +4,7 @@ import type { DaemonConfig } from '../config/schema.ts';
 import { runDaemon } from '../daemon/loop.ts';
 import type { ClusterSpec, DesiredObject } from '../model/desired.ts';
 import type { CommitSource, Store } from '../model/doors.ts';
-import { Failure } from '../model/finding.ts';
+import { Failure, failure } from '../model/finding.ts';
 import type { Context, ExitCode, World } from './context.ts';
 import { configPlace } from './daemon-config.ts';
 import type { ConfigPlace } from './daemon-config.ts';
@@ -17,7 +17,7 @@ import { findingsText } from './render-findings.ts';
 import { renderPlan } from './render-plan.ts';
 
 /** A configuration, and what was found out by it. */
-interface Setup { readonly config: DaemonConfig; readonly source: CommitSource; readonly store: Store; readonly cluster: DesiredObject<ClusterSpec> }
+export interface Setup { readonly config: DaemonConfig; readonly source: CommitSource; readonly store: Store; readonly cluster: DesiredObject<ClusterSpec> }
 
 const INTERVAL_SECONDS = 300;
 
@@ -36,6 +36,8 @@ export async function runCommand(dir: string | undefined, options: RunOptions, c
 }
 
 async function setUp(config: DaemonConfig, world: World): Promise<Setup> {
+  // A file of certificates that cannot be read would end the daemon later.
+  if (config.forge?.ca !== undefined) await (await world.daemon.outbound(config.forge.ca)).transport.close();
   const { store, folder } = world.daemon.store(config.cluster, config.state);
   const source = await sourceOf(config, { store, folder }, world);
   const place = listenPlace(config);
@@ -44,9 +46,11 @@ async function setUp(config: DaemonConfig, world: World): Promise<Setup> {
 }
 
 /** A configuration that cannot be used is told, and the old one stays in force. */
-async function setUpAgain(place: ConfigPlace, old: Setup, world: World): Promise<Setup> {
+export async function setUpAgain(place: ConfigPlace, old: Setup, world: World): Promise<Setup> {
   try {
-    const setup = await setUp(await place.read(), world);
+    const config = await place.read();
+    await requireFreePort(config, world);
+    const setup = await setUp(config, world);
     if (place.file !== undefined) world.daemon.warn(`${place.file} was read again and is in force`);
     return setup;
   } catch (error) {
@@ -54,6 +58,13 @@ async function setUpAgain(place: ConfigPlace, old: Setup, world: World): Promise
     world.daemon.warn(`${findingsText(error.findings, PLAIN).trimEnd()}\nThe old configuration stays in force.`);
     return old;
   }
+}
+
+/** Ours is closed by now: whoever has the port is somebody else. */
+async function requireFreePort(config: DaemonConfig, world: World): Promise<void> {
+  const place = listenPlace(config);
+  const trouble = place && await (await world.machine()).portTrouble(place.address, place.port);
+  if (place && trouble !== undefined) throw failure('CONFIG_INVALID', `nobody can listen on ${place.address}:${place.port}: ${trouble}`, { fix: 'choose another listen.port, or end what has it' });
 }
 
 /** `told`: by SIGHUP; `moved`: the commit names another way to the cluster. */
