@@ -41,7 +41,7 @@ export interface RoundWorld {
 export interface RoundEnd { readonly acted: boolean; readonly outcome: RoundOutcome; readonly desired?: Desired }
 
 export async function daemonRound(world: RoundWorld, causes: readonly Cause[]): Promise<RoundEnd> {
-  const { env, memory, commits, kindsFor } = world;
+  const { env, memory, commits } = world;
   const startedAt = env.clock.now();
   await memory.endSuspensions();
   await settleFirst(world);
