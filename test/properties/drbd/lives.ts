@@ -1,9 +1,9 @@
-// The test over many seeds. More: `LATIDO_SEEDS=2000`. One alone: `LATIDO_DRBD_SEED=4711`.
+// The test over many seeds. More: `LATIDO_DRBD_SEEDS=2000`. One alone: `LATIDO_DRBD_SEED=4711`.
 import { describe, expect, test } from 'vitest';
 import { runLife } from './life.ts';
 
 /** As many as half a minute has room for. */
-const COUNT = Number(process.env.LATIDO_SEEDS ?? 100);
+const COUNT = Number(process.env.LATIDO_DRBD_SEEDS ?? 100);
 const ALONE = process.env.LATIDO_DRBD_SEED === undefined ? undefined : Number(process.env.LATIDO_DRBD_SEED);
 const A_TEST = 50;
 /** Real time of fifty lives, for machines that do much else. */
