@@ -76,7 +76,9 @@ async function openEnv(cluster: DesiredObject<ClusterSpec>, folder: string, opti
   const { createLogger, createRealEnv } = await network();
   const secrets = await secretDoor(options.secrets);
   const log = createLogger({ clock: realClock, level: process.env['LATIDO_DEBUG'] ? 'debug' : level, hide: (text) => secrets.hide(text) });
-  return createRealEnv(cluster.spec, { stateDir: folder, log, secrets, clock: pacedClock(realClock, process.env['LATIDO_LAB_SPEED']), ...(options.environment ? { environment: options.environment } : {}) });
+  // Only the demo and those who try a lab say where a lab's nodes are; every other cluster is reached by OpenSSH.
+  const labNodes = process.env['LATIDO_LAB_NODES'];
+  return createRealEnv(cluster.spec, { stateDir: folder, log, secrets, clock: pacedClock(realClock, process.env['LATIDO_LAB_SPEED']), ...(labNodes ? { labNodes } : {}), ...(options.environment ? { environment: options.environment } : {}) });
 }
 
 /** @param config of the daemon; absent: as the environment says, else the usual configuration file */
@@ -209,8 +211,8 @@ async function lab(options: LabOptions): Promise<Lab> {
 
 /** A fresh folder of its own for each demo; it stays, so that a person can look at the repositories afterwards. */
 async function demo({ speed }: { readonly speed: number }): Promise<Demo> {
-  const [{ stageSimulation, serveStage, byHand, tasksDone, STAGE_TOKEN, DEMO_PERSON }, { createRepository, configure }, { startProcess }, { programOf }] = await Promise.all([
-    import('./sim/stage.ts'), import('./env/git-repository.ts'), import('./env/latido-process.ts'), import('./cli/init-server.ts'),
+  const [{ stageSimulation, serveStage, byHand, tasksDone, cutLine, healLine, write, STAGE_TOKEN, DEMO_PERSON }, { createRepository, configure }, { startProcess }, { programOf }, { serveLabNodes }] = await Promise.all([
+    import('./sim/stage.ts'), import('./env/git-repository.ts'), import('./env/latido-process.ts'), import('./cli/init-server.ts'), import('./env/lab-nodes.ts'),
   ]);
   const folder = await mkdtemp(join(tmpdir(), 'latido-demo-'));
   const tokenFile = join(folder, 'token');
@@ -219,14 +221,18 @@ async function demo({ speed }: { readonly speed: number }): Promise<Demo> {
   const served = await serveStage(sim, speed);
   const program = programOf(process);
   const server = join(folder, 'infra.git');
+  const socket = join(folder, 'nodes.sock');
+  const shutNodes = await serveLabNodes(socket, sim.ssh);
+  const environment = { LATIDO_LAB_SPEED: String(speed), LATIDO_LAB_NODES: socket };
   return {
     folder, server, program, state: join(folder, 'state'),
-    repository: await createRepository(join(folder, 'work'), server), manifests: await demoManifests(),
+    repository: await createRepository(join(folder, 'work'), server, environment), manifests: await demoManifests(),
     configureServer: (key, value) => configure(server, key, value),
-    start: (words) => startProcess([...program, ...words], { cwd: folder, logFile: join(folder, 'daemon.log'), environment: { LATIDO_LAB_SPEED: String(speed) } }),
+    start: (words) => startProcess([...program, ...words], { cwd: folder, logFile: join(folder, 'daemon.log'), environment }),
     stage: {
       access: { endpoints: served.endpoints.map(({ url }) => url), fingerprint: served.fingerprint, tokenFile },
       powerOff: (node) => sim.powerOff(node), powerOn: (node) => sim.powerOn(node),
+      cutLink: (a, b) => cutLine(sim, a, b), healLink: (a, b) => healLine(sim, a, b), write: (resource, node, bytes) => write(sim, resource, node, bytes),
       byHand: (method, path, params) => byHand(sim, method, path, params, DEMO_PERSON),
       guest: (vmid) => {
         const guest = sim.state.guests[vmid];
@@ -235,7 +241,7 @@ async function demo({ speed }: { readonly speed: number }): Promise<Demo> {
       tasksDone: (type, vmid) => tasksDone(sim, type, vmid),
       log: (from) => sim.log.lines().slice(from),
     },
-    close: () => served.close(),
+    close: async () => void await Promise.all([shutNodes?.(), served.close()]),
   };
 }
 

@@ -6,6 +6,11 @@ export interface Stage {
   readonly access: { readonly endpoints: readonly string[]; readonly fingerprint: string; readonly tokenFile: string };
   powerOff(node: string): void;
   powerOn(node: string): void;
+  /** The line between two nodes on which DRBD mirrors; all else between them goes on. */
+  cutLink(a: string, b: string): void;
+  healLink(a: string, b: string): void;
+  /** A machine on the node writes to the mirrored disk; false: it could not. */
+  write(resource: string, node: string, bytes: number): boolean;
   /** A person at the web console: not through latido, and not as latido's token. */
   byHand(method: 'POST' | 'PUT' | 'DELETE', path: string, params: JsonObject): Promise<void>;
   guest(vmid: number): { readonly node: string; readonly running: boolean } | undefined;

@@ -24,7 +24,8 @@ export interface Repository {
 const BRANCH = 'main';
 const REMOTE = 'master';
 
-export async function createRepository(folder: string, remote: string): Promise<Repository> {
+/** @param environment more of it, for the hooks of the other side */
+export async function createRepository(folder: string, remote: string, environment: Readonly<Record<string, string>> = {}): Promise<Repository> {
   await mkdir(folder, { recursive: true });
   const git = simpleGit(folder);
   await git.init([`--initial-branch=${BRANCH}`]);
@@ -44,7 +45,7 @@ export async function createRepository(folder: string, remote: string): Promise<
       return (await git.revparse(['HEAD'])).trim();
     },
     push: async () => {
-      const { exitCode, stderr } = await execa('git', ['push', '--no-progress', REMOTE, BRANCH], { cwd: folder, reject: false, stdin: 'ignore', env: { LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0' } });
+      const { exitCode, stderr } = await execa('git', ['push', '--no-progress', REMOTE, BRANCH], { cwd: folder, reject: false, stdin: 'ignore', env: { ...environment, LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0' } });
       return { accepted: exitCode === 0, lines: stderr.split('\n').map((line) => line.trimEnd()) };
     },
     undo: async () => void await git.reset(['--hard', `${REMOTE}/${BRANCH}`]),

@@ -95,7 +95,8 @@ async function isThisNode(node: string): Promise<boolean> {
   return hostname() === node && (await access('/etc/pve/.version').then(() => true, () => false));
 }
 
-function plain(stdin: Stdin): string {
+/** What a program reads; throws when a secret was not put in its place. */
+export function plain(stdin: Stdin): string {
   return stdin.map((piece) => {
     if (typeof piece !== 'string') throw failure('SECRET_MISSING', `the secret ${piece.secret} cannot be had`, { fix: 'nothing was sent; tell latido where its secrets are' });
     return piece;

@@ -7,6 +7,7 @@ import { failure } from '../model/finding.ts';
 import { realClock } from './clock.ts';
 import { readCredentials, type Environment } from './credentials.ts';
 import { createFileStore } from './file-store.ts';
+import { createLabSsh } from './lab-nodes.ts';
 import { createPveClient, type PveClientLimits } from './pve-client.ts';
 import { createProxmoxLogin } from './pve-login.ts';
 import { createSsh } from './ssh.ts';
@@ -24,6 +25,8 @@ export interface RealEnvOptions {
   readonly secrets?: SecretDoor;
   /** Whether a node is this machine: its commands then need no ssh. Absent: by the machine's name, when it is a node. */
   readonly isLocal?: (node: string) => boolean;
+  /** The socket of a lab's nodes, in place of ssh. */
+  readonly labNodes?: string;
   /** See PveClientOptions. */
   readonly settling?: boolean;
 }
@@ -44,7 +47,7 @@ export async function createRealEnv(cluster: ClusterSpec, options: RealEnvOption
   const endpoints = cluster.endpoints.map(checkedEndpoint);
   if (endpoints.length === 0) throw failure('ENDPOINT_UNREACHABLE', 'the cluster has no endpoints', { fix: 'list one or more https addresses in endpoints' });
   const transport = createUndiciTransport(await trustOf(cluster.tls));
-  const ssh = createSsh({ ...cluster.ssh, ...(options.isLocal ? { isLocal: options.isLocal } : {}) });
+  const ssh = options.labNodes === undefined ? createSsh({ ...cluster.ssh, ...(options.isLocal ? { isLocal: options.isLocal } : {}) }) : createLabSsh(options.labNodes);
   return {
     pve: createPveClient({ endpoints, credentials, transport, clock, random, log, limits, settling }),
     login: createProxmoxLogin({ endpoints, transport, clock, random, ...(limits ? { limits } : {}) }),

@@ -67,6 +67,7 @@ function planChanges(ordered: readonly Ordered[], kinds: Registry, context: Kind
   const commit = { deletions, known, namesAnything: context.desired.objects.some(({ ref }) => kinds.get(ref.kind)?.neverPruned !== true) };
   const spent: Spent = { deletions: 0, restarts: 0, migrations: 0 };
   const done = new Map<string, PlannedChange>();
+  const ends = new Map<string, readonly string[]>();
   let facts = context.facts;
   for (const { change, before, carries } of ordered) {
     const unsafe = objectHold(change, context.facts, policy, spent, commit);
@@ -79,9 +80,13 @@ function planChanges(ordered: readonly Ordered[], kinds: Registry, context: Kind
     const waiting = hold ?? waitsFor(required, change, kinds);
     const held = holdSteps(asked.steps, change, facts, policy, spent, waiting);
     if (!waiting) facts = useFacts(facts, asked.uses);
+    const previous = [...new Set(before.flatMap((ref) => ends.get(refText(ref)) ?? []))];
+    const steps = link(change, held, previous);
+    // What has nothing to do itself hands on what it stands on.
+    ends.set(refText(change.ref), steps.reduce<readonly string[]>((last, step) => nextOf(last, step.id, step.hold), previous));
     done.set(refText(change.ref), {
       ref: change.ref, id: change.subject.id, verb: change.verb, requires: before, ...(hold ? { hold } : {}),
-      fields: [...fields, ...(asked.fields ?? [])], steps: link(change, held, required), notes: notesOf(change, asked),
+      fields: [...fields, ...(asked.fields ?? [])], steps, notes: notesOf(change, asked),
     });
   }
   return [...done.values()];
@@ -132,8 +137,8 @@ function waitsFor(required: readonly PlannedChange[], { ref, verb }: Change, kin
 }
 
 /** Steps of an object follow one another; its first follows the last step of each object that it requires. */
-function link(change: Change, held: ReturnType<typeof holdSteps>, required: readonly PlannedChange[]): readonly PlannedStep[] {
-  let previous: readonly string[] = required.flatMap((other) => other.steps.reduce<readonly string[]>((last, step) => nextOf(last, step.id, step.hold), []));
+function link(change: Change, held: ReturnType<typeof holdSteps>, first: readonly string[]): readonly PlannedStep[] {
+  let previous = first;
   return held.map(({ step, hold }, index) => {
     const id = `${refText(change.ref)}#${index + 1}`;
     const { hold: _own, ...rest } = step;

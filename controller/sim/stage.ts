@@ -21,6 +21,7 @@ export async function serveStage(sim: Simulation, speed: number): Promise<Served
 
 export interface Person { readonly id: string; readonly password: string }
 export { DEMO_PERSON };
+export { cutLine, healLine, write } from './nodes/world.ts';
 
 /** Not through latido, at a node that is up: by a person who logs in, else with the lab's own token. Throws what Proxmox refuses. */
 export async function byHand(sim: Simulation, method: string, path: string, params: JsonObject, person?: Person): Promise<void> {

@@ -23,7 +23,7 @@ export function canonicalCluster(state: ClusterState): CanonicalCluster {
     volumes: volumes.map(({ storage, place, volume }) => `${storage} ${place} ${volume.vmid ?? volume.name} ${volume.sizeBytes / GIB}G`).sort(),
     orphans: volumes.filter(({ storage, volume }) => volume.vmid !== undefined && !named.has(`${storage}:${volume.name}`)).map(({ storage, volume }) => `${storage}:${volume.name}`).sort(),
     ha: { resources: state.ha.resources, groups: state.ha.groups, rules: state.ha.rules },
-    rest: { pools: Object.fromEntries(Object.entries(state.pools).map(([id, pool]) => [id, { ...pool, vms: [...pool.vms].sort() }])), storages: Object.values(state.storages).map(({ id, type, definition }) => ({ id, type, definition })), jobs: Object.values(state.jobs), options: state.options },
+    rest: { pools: Object.fromEntries(Object.entries(state.pools).map(([id, pool]) => [id, { ...pool, vms: [...pool.vms].sort() }])), storages: Object.fromEntries(Object.values(state.storages).map(({ id, type, definition }) => [id, { type, definition }])), jobs: Object.values(state.jobs), options: state.options },
   };
 }
 
