@@ -398,7 +398,18 @@ function endSync(sim: Simulation, resource: string, source: string, target: stri
     peer.replication = 'Established';
     delete peer.sync;
   }
+  inSyncWithAll(sim, target, to, theirs);
   sim.log.write(target, `drbd ${resource}: in sync with ${source}`);
+}
+
+/** Connected copies of the very same generation have nothing left to tell each other. */
+function inSyncWithAll(sim: Simulation, node: string, replica: Replica, metadata: Metadata): void {
+  for (const [name, peer, other] of peersOf(sim, replica, 'Connected')) {
+    const theirs = metadataOf(sim, name, other);
+    if (!theirs || other.disk !== 'UpToDate' || peer.sync || bare(theirs.current) !== bare(metadata.current)) continue;
+    slotOf(metadata, name).outOfSyncBytes = 0;
+    slotOf(theirs, node).outOfSyncBytes = 0;
+  }
 }
 
 /** What is left to be copied stays marked. */

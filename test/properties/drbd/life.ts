@@ -42,8 +42,7 @@ class Life {
   readonly #problems: string[] = [];
   readonly #told: string[] = [];
   #wanted: readonly Wanted[];
-  /** Sides that a person named and that may not be given up. */
-  readonly #refused = new Set<string>();
+  readonly #everWanted = new Map<string, Wanted>();
 
   constructor(seed: number) {
     this.#dice = new Dice(seed);
@@ -65,6 +64,7 @@ class Life {
   async #bring(): Promise<void> {
     const { sim } = this.#world;
     this.#watch.commits(this.#wanted);
+    for (const one of this.#wanted) this.#everWanted.set(one.name, one);
     const events = happen({ sim, dice: this.#dice, watch: this.#watch, nodes: this.#drawn.nodes }, (line) => this.#told.push(line));
     for (let round = 0; round < ROUNDS_WITH_FAULTS; round += 1) {
       const point: KillPoint | undefined = this.#dice.chance(0.25) ? { effect: this.#dice.between(0, 40), when: this.#dice.pick(['before', 'after', 'torn']) } : undefined;
@@ -104,21 +104,16 @@ class Life {
     return ended === 'died' ? {} : ended;
   }
 
-  /** A person reads what is asked, and answers, sometimes with the id of another event; nobody gives up a side that the plan said is the last good one. */
+  /** A person reads what is asked, and answers, sometimes with the id of another event. A side that may be the last good one is not given up. */
   #answer(plan: Plan, isRight: boolean): void {
     for (const change of plan.changes) {
       const reasons = [change.hold, ...change.steps.map(({ hold }) => hold)].flatMap((hold) => (hold ? [hold.reason] : []));
       for (const reason of reasons) {
         const [, event = '', a = '', b = ''] = ASKED.exec(reason) ?? [];
-        if (event !== '') this.#decide(change.ref.name, { discard: this.#victim(change.ref.name, a, b), event: isRight ? event : `${event.slice(9)}-${event.slice(0, 8)}` });
+        if (event !== '') this.#decide(change.ref.name, { discard: this.#dice.pick([a, b]), event: isRight ? event : `${event.slice(9)}-${event.slice(0, 8)}` });
         else if (/may be the last good copy/.test(reason)) this.#turnRound(change.ref.name);
       }
     }
-  }
-
-  #victim(name: string, a: string, b: string): string {
-    const picked = this.#dice.pick([a, b]);
-    return this.#refused.has(`${name} ${picked}`) ? (picked === a ? b : a) : picked;
   }
 
   #turnRound(name: string): void {
@@ -127,6 +122,16 @@ class Life {
     const { discard, event } = one.decision;
     const other = one.nodes.filter((node) => node !== one.diskless).find((node) => node !== discard) ?? discard;
     this.#decide(name, { discard: other, event });
+  }
+
+  /** What is split is not destroyed: it comes back to Git, where somebody decides. */
+  #bringBack(plan: Plan): void {
+    for (const { verb, ref, steps } of plan.changes) {
+      const isSplit = verb === 'delete' && steps.some(({ hold }) => hold?.code === 'SPLIT_BRAIN' && hold.reason.includes('have written apart'));
+      const before = isSplit ? this.#everWanted.get(ref.name) : undefined;
+      if (before) this.#wanted = [...this.#wanted, { ...before, guests: [] }];
+    }
+    this.#watch.commits(this.#wanted);
   }
 
   #decide(name: string, decision: Decision): void {
@@ -164,6 +169,7 @@ class Life {
   /** What a person does about a hold that says what to do. */
   async #help(plan: Plan): Promise<void> {
     this.#answer(plan, true);
+    this.#bringBack(plan);
     const { sim } = this.#world;
     for (const change of plan.changes) {
       for (const { hold } of change.steps) {

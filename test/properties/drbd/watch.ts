@@ -92,7 +92,7 @@ export class Watch {
     for (const { id, resource, lostBy = '' } of lost.slice(this.#lost)) {
       const overwritten = /^the resync of (\S+) from \S+ overwrote it on (\S+)$/.exec(lostBy);
       const isChosen = overwritten && ([...this.#decided].some((one) => one.startsWith(`${resource} ${overwritten[2]} `)) || this.#policies.has(resource));
-      if (isChosen || /^the disk of /.test(lostBy) || this.#leftToDestroy.has(resource)) continue;
+      if (isChosen || lostBy.startsWith('the disk of ') || this.#leftToDestroy.has(resource)) continue;
       this.violations.push(`write ${id} of ${resource} was lost (${lostBy}), seen after ${when}`);
     }
     this.#lost = lost.length;
@@ -111,6 +111,8 @@ export class Watch {
     // It counts only if it was so all the time in which it could have been seen.
     this.#look();
     const since = sim.clock.now() - SIGHT_MS;
+    // Nothing comes of a command for a node that is off.
+    if (!sim.isUp(node)) return;
     const recent = this.#moments.filter(({ at }) => at >= since);
     this.#forbid(node, text, this.#wrongs(sim, node, command).filter((one) => recent.every(({ troubles }) => troubles.has(one))));
     this.#forbid(node, text, this.#unlawful(sim, node, command, recent));
