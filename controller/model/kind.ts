@@ -47,6 +47,8 @@ export interface ResourceKind<Spec = unknown, Live = unknown> {
   standing?(object: DesiredObject<Spec>, context: KindContext): Standing | undefined;
   /** Nodes that have to be asked over ssh, for this object. */
   nodesToAsk?(object: DesiredObject<Spec>): readonly string[];
+  /** Every node is asked as soon as there is one object of this kind: one that its manifest does not name may have what it should not. */
+  readonly asksAllNodes?: boolean;
   /** What was made of this kind can only be found by asking all nodes over ssh. */
   readonly isOnNodes?: boolean;
   /** The identity that the manifest itself gives the object, where it does. */

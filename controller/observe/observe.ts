@@ -40,7 +40,8 @@ export async function observeFacts(env: Env, version: string): Promise<Facts> {
 export async function observeNodes(env: Env, desired: Desired, kinds: Registry, facts: Facts, memories: readonly Memory[]): Promise<Facts> {
   const isLeftover = memories.some((memory) => kinds.get(memory.ref.kind)?.isOnNodes && !desired.objects.some(({ ref }) => refText(ref) === refText(memory.ref)));
   const named = desired.objects.flatMap((object) => kinds.get(object.ref.kind)?.nodesToAsk?.(object) ?? []);
-  const nodes = [...new Set([...named, ...(isLeftover ? facts.nodes.map(({ name }) => name) : [])])].sort();
+  const isForAll = isLeftover || desired.objects.some(({ ref }) => kinds.get(ref.kind)?.asksAllNodes);
+  const nodes = [...new Set([...named, ...(isForAll ? facts.nodes.map(({ name }) => name) : [])])].sort();
   if (nodes.length === 0) return facts;
   env.ssh?.learnNodes(Object.fromEntries(facts.nodes.flatMap((node) => (node.address ? [[node.name, node.address]] : []))));
   return { ...facts, storageNodes: await readNodes(env.ssh, nodes) };

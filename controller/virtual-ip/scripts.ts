@@ -36,8 +36,8 @@ echo @end
 
 /**
  * Puts our part of keepalived's configuration in force, once keepalived itself has found no fault in the whole with it: $1 name, $2 first
- * line of a main file of ours, $3 the main file, or nothing: the one that is there reads our part. $4 the digest (of it without secrets) of
- * the main file that may be put aside, or nothing. Our part comes on standard input.
+ * line of a main file of ours, $3 that main file, $4 `keep`: the main file that is there reads our part and stays; or the digest (of it
+ * without secrets) of one that may be put aside; or nothing. Our part comes on standard input.
  */
 export const WRITE_KEEPALIVED = `set -eu
 ${MASKED}umask 077
@@ -52,21 +52,21 @@ for file in "$parts"/latido-*.conf; do
 done
 cat > "$check/latido-$1.conf"
 if [ "$(tail -n 1 "$check/latido-$1.conf")" != '# end' ]; then echo 'the text broke off on its way' >&2; exit 1; fi
-if [ -n "$3" ]; then
+if [ "$4" = keep ]; then
+  cp "$main" "$main.latido"
+else
   if [ -e "$main" ] && [ "$(head -n 1 "$main")" != "$2" ]; then
     if [ -z "$4" ] || [ "$(masked "$main" | sha256sum | cut -c 1-64)" != "$4" ]; then echo "$main is not the one that was planned on" >&2; exit 1; fi
     cp -p "$main" "$main.before-latido"
   fi
   printf '%s' "$3" > "$main.latido"
   chmod 0644 "$main.latido"
-else
-  cp "$main" "$main.latido"
 fi
 sed "s|$parts/latido-|$check/latido-|" "$main.latido" > "$check/main"
 keepalived -t -f "$check/main"
 sync "$check/latido-$1.conf" "$main.latido"
 mv -f "$check/latido-$1.conf" "$parts/latido-$1.conf"
-if [ -n "$3" ]; then mv -f "$main.latido" "$main"; fi
+if [ "$4" != keep ]; then mv -f "$main.latido" "$main"; fi
 sync "$parts" /etc/keepalived
 `;
 

@@ -33,7 +33,7 @@ export function compareNode(scene: Scene, member: Member, isNewSecret: boolean):
   const at = (field: string) => `nodes.${member.node}.${field}`;
   const differs = wanted.settings.map(([field, from, to]) => live(at(field), from, to));
   const provider = seen && seen.by !== scene.provider ? [live(at('provider'), seen.by, scene.provider)] : [];
-  const secret = isNewSecret && scene.spec.authentication && seen ? [live(at('authentication'), 'another secret', 'the secret of the manifest')] : [];
+  const secret = isNewSecret && seen && !wanted.settings.some(([field]) => field === 'authentication') ? [live(at('authentication'), 'another secret', 'the secret of the manifest')] : [];
   const isStale = wanted.isStale || secret.length > 0;
   const named = [...provider, ...differs, ...secret];
   const rest = isStale && named.length === 0 ? [live(at('file'), seen ? 'not as latido wrote it' : undefined, 'as the manifest asks')] : [];

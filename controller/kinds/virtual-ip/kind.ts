@@ -15,7 +15,7 @@ import { compareAll, fieldsOf, setUp, takeDown } from './work.ts';
 
 export function virtualIpKind(): ResourceKind<VirtualIpSpec, VirtualIpLive> {
   return {
-    kind: 'VirtualIP', schema: VIRTUAL_IP_SCHEMA, idSpace: 'virtual IP', refersTo: ['Node'], isOnNodes: true,
+    kind: 'VirtualIP', schema: VIRTUAL_IP_SCHEMA, idSpace: 'virtual IP', refersTo: ['Node'], isOnNodes: true, asksAllNodes: true,
     id: (object) => object.ref.name,
     findings: virtualIpFindings,
     liveFindings: virtualIpLiveFindings,

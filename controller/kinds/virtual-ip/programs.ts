@@ -25,9 +25,8 @@ function writeKeepalived(scene: Scene, member: Member, guards: readonly Conditio
   if (!part) return refused(`${title} on ${member.node}`, noOwnAddress(scene) ?? '');
   const whole = mainText(scene.mark);
   const main = mainFileOf(member.programs, whole, scene.address, scene.mark);
-  const isKept = main.is === 'ours' || main.is === 'reads-ours';
-  const aside = main.is === 'replaceable' ? digestOf(member.programs.keepalived?.main ?? '') : '';
-  return command(member.node, title, script(WRITE_KEEPALIVED, scene.name, markLine(scene.mark), isKept ? '' : whole, aside), { stdin: partText(part), guards });
+  const how = main.is === 'reads-ours' ? 'keep' : main.is === 'replaceable' ? digestOf(member.programs.keepalived?.main ?? '') : '';
+  return command(member.node, title, script(WRITE_KEEPALIVED, scene.name, markLine(scene.mark), whole, how), { stdin: partText(part), guards });
 }
 
 function writeHeartbeat(scene: Scene, member: Member, guards: readonly Condition[]): Step {

@@ -31,7 +31,7 @@ export const VIRTUAL_IP_SCHEMA: JsonObject = {
     },
     provider: { enum: ['keepalived', 'heartbeat'], default: 'keepalived', description: 'The program that keeps it: keepalived, which takes over in about three seconds, or heartbeat, which older clusters run. It has to be installed on the nodes.' },
     virtualRouterId: { type: 'integer', minimum: 1, maximum: 255, description: 'The number by which keepalived knows the address, different for each address in one network. Default: the last number of the address. Changing it takes the address away for some seconds.' },
-    authentication: { type: 'object', additionalProperties: false, required: ['secret'], properties: { secret: { type: 'string' } }, description: 'A secret that the nodes share, as a reference. keepalived then speaks VRRP 2, sends it in clear and looks at its first eight characters: it keeps out mistakes, not attackers. Heartbeat signs with it.' },
+    authentication: { type: 'object', additionalProperties: false, required: ['secret'], properties: { secret: { type: 'string' } }, description: 'A secret that the nodes share, as a reference. keepalived then speaks VRRP 2, sends it in clear and takes at most eight characters: it keeps out mistakes, not attackers. Heartbeat signs with it.' },
     advertSeconds: { type: 'number', minimum: 0.1, maximum: 40, multipleOf: 0.01, default: ADVERT_SECONDS, description: 'How often the node that has it says so, in seconds. Another one takes over when three of these were missed (heartbeat: five).' },
     preempt: { type: 'boolean', default: false, description: 'A node with a higher priority takes the address back when it comes back. Otherwise it stays where it is, and moves once less.' },
   },
