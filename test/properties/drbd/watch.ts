@@ -7,7 +7,7 @@ import { underNodeLock } from '../../../controller/observe/node-lock.ts';
 import { lostWrites } from '../../../controller/sim/nodes/data.ts';
 import { backingOf } from '../../../controller/sim/nodes/devices.ts';
 import { READ_VIRTUAL_IP } from '../../../controller/virtual-ip/scripts.ts';
-import { isQuorate } from '../../../controller/sim/quorum.ts';
+import { isQuorate, membersSeenBy } from '../../../controller/sim/quorum.ts';
 import type { Simulation } from '../../../controller/sim/simulation.ts';
 import type { Wanted } from './commits.ts';
 
@@ -129,7 +129,7 @@ export class Watch {
     const now = sim.clock.now();
     const troubles = new Set<string>();
     for (const node of Object.keys(sim.state.below.hosts)) {
-      if (!isQuorate(sim.state, node)) troubles.add(notQuorate(node));
+      if (!isInQuorum(sim, node)) troubles.add(notQuorate(node));
       for (const resource of this.#resourcesOf(sim)) for (const one of [...unfit(sim, node, resource), ...lastGood(sim, node, resource), ...notNew(sim, resource), ...splitNow(sim, resource)]) troubles.add(one);
     }
     this.#moments = [...this.#moments.filter(({ at }) => at >= now - SIGHT_MS * 2), { at: now, troubles }];
@@ -142,7 +142,7 @@ export class Watch {
   #wrongs(sim: Simulation, node: string, command: readonly string[]): Trouble {
     const words = command.filter((word) => word !== '--' && word !== '--force');
     const [program = '', verb = ''] = words;
-    const quorum = isQuorate(sim.state, node) ? [] : [notQuorate(node)];
+    const quorum = isInQuorum(sim, node) ? [] : [notQuorate(node)];
     const resource = resourceIn(sim, command);
     if (resource === undefined) return quorum;
     const last = this.#leftToDestroy.has(resource) ? [] : lastGood(sim, node, resource);
@@ -169,7 +169,12 @@ export class Watch {
   }
 }
 
-const notQuorate = (node: string): string => `the cluster is not quorate on ${node}`;
+const notQuorate = (node: string): string => `no quorate part of the cluster has ${node}`;
+
+/** A node that has just started hears of the others later than they of it. */
+function isInQuorum({ state }: Simulation, node: string): boolean {
+  return Object.keys(state.nodes).some((one) => isQuorate(state, one) && membersSeenBy(state, one).has(node));
+}
 
 function isRead(command: readonly string[]): boolean {
   return command[0] === 'sh' ? command[2] === READ_VIRTUAL_IP : READS.test(command.join(' '));
