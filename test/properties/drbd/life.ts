@@ -15,7 +15,7 @@ import { Dice } from '../seeds/dice.ts';
 import { changed, drawCluster, yamlOf } from './commits.ts';
 import type { Decision, Drawn, Wanted } from './commits.ts';
 import { Watch } from './watch.ts';
-import { happen, replaceFailed } from './world-events.ts';
+import { demoteByHand, happen, replaceFailed } from './world-events.ts';
 
 const COMMITS_MAX = 4;
 const ROUNDS_WITH_FAULTS = 3;
@@ -152,6 +152,7 @@ class Life {
       for (const daemon of ['pveproxy', 'pvedaemon'] as const) perform(sim, { do: 'daemon-start', node, daemon });
       replaceFailed(sim, node);
     }
+    demoteByHand(sim, this.#wanted.filter(({ isShared }) => !isShared).map(({ name }) => name));
     await sim.clock.advance(QUIET_MS);
     for (const { vmid, config } of Object.values(sim.state.guests)) if (config.lock !== undefined) perform(sim, { do: 'guest-unlock', vmid });
     this.#watch.commits(this.#wanted);

@@ -76,3 +76,10 @@ export function replaceFailed(sim: Simulation, node: string): void {
   const group = Object.values(sim.state.below.hosts[node]?.disks ?? {}).flatMap(({ label }) => (label?.kind === 'physical' ? Object.values(label.group?.volumes ?? {}) : []));
   for (const { name, medium } of group) if (medium.failed) perform(sim, { do: 'disk-replaced', node, resource: name });
 }
+
+/** Two Primaries that may not both be part for ever: whoever promoted them by hand takes it back. */
+export function demoteByHand(sim: Simulation, resources: readonly string[]): void {
+  for (const [node, host] of Object.entries(sim.state.below.hosts)) {
+    for (const { resource, role } of Object.values(host.replicas)) if (role === 'Primary' && resources.includes(resource)) runProgram(sim, ['drbdadm', 'secondary', resource], { node, output: new Output(), stdin: '' });
+  }
+}
