@@ -47,7 +47,7 @@ export interface Pinged { readonly sent: number; readonly received: number; read
 /** A client of the address asks it a hundred times a second while something is done. */
 export async function pinged(lab: Lab, act: () => Promise<unknown>, address = ADDRESS): Promise<Pinged> {
   // The last packet that is sent may be asked for before its answer is there.
-  await lab.sh('switch', `ping -n -i ${PING_MS / 1000} ${address} > /tmp/ping 2>&1 & echo $! > /tmp/ping.pid`);
+  await lab.sh('switch', `ping -D -n -i ${PING_MS / 1000} ${address} > /tmp/ping 2>&1 & echo $! > /tmp/ping.pid`);
   await realClock.sleep(200);
   try {
     await act();
@@ -58,9 +58,10 @@ export async function pinged(lab: Lab, act: () => Promise<unknown>, address = AD
   const said = await lab.sh('switch', 'cat /tmp/ping');
   const [, sent, received] = (/(\d+) packets transmitted, (\d+)(?: packets)? received/.exec(said) ?? []).map(Number);
   assert.ok(sent !== undefined && received !== undefined && sent > 0, said.slice(-500));
-  const numbers = [...said.matchAll(/icmp_seq=(\d+) ttl/g)].map((match) => Number(match[1]));
-  const gap = numbers.reduce((most, each, at) => Math.max(most, each - (numbers[at - 1] ?? 0) - 1), 0);
-  return { sent, received, lost: Math.max(0, sent - received - 1), awayMs: gap * PING_MS };
+  // While nobody answers for the address, fewer are sent than were asked for: the time between two answers says more than their number.
+  const times = [...said.matchAll(/^\[(\d+\.\d+)\].*icmp_seq=\d+ ttl/gm)].map((match) => Number(match[1]) * 1000);
+  const gap = times.reduce((most, each, at) => Math.max(most, each - (times[at - 1] ?? each)), 0);
+  return { sent, received, lost: Math.max(0, sent - received - 1), awayMs: Math.round(gap) };
 }
 
 export function pingText({ sent, lost, awayMs }: Pinged): string {
@@ -73,4 +74,23 @@ export function titles(plan: Plan): readonly string[] {
 
 export function manifest(fields: string, name = 'cluster'): string {
   return `apiVersion: latido/v1\nkind: VirtualIP\nmetadata: { name: ${name} }\nspec: { interface: vmbr0, ${fields} }\n`;
+}
+
+/** How often two nodes had it at once while something was done. */
+export async function twice(lab: Lab, act: () => Promise<unknown>): Promise<number> {
+  const over = new AbortController();
+  let times = 0;
+  const watch = (async () => {
+    while (!over.signal.aborted) {
+      if ((await holders(lab)).length > 1) times += 1;
+      await realClock.sleep(LOOK_MS);
+    }
+  })();
+  try {
+    await act();
+  } finally {
+    over.abort();
+    await watch;
+  }
+  return times;
 }

@@ -1,6 +1,6 @@
 // keepalived, set up, changed, lost and taken away by the product's own plans.
 import assert from 'node:assert/strict';
-import { ADDRESS, holders, manifest, pinged, pingText, secondsUntil, staysWith, titles } from './bench.ts';
+import { ADDRESS, holders, manifest, pinged, pingText, secondsUntil, staysWith, titles, twice } from './bench.ts';
 import type { Chapter } from './bench.ts';
 
 const NODES = 'nodes: { pve1: 150, pve2: 100 }';
@@ -50,13 +50,7 @@ export const keepalivedChapter: Chapter = {
       },
       {
         name: 'another router id: never two nodes with it', play: async () => {
-          let two = 0;
-          let isOver = false;
-          const watch = (async () => { while (!isOver) if ((await holders(lab)).length > 1) two += 1; })();
-          const counted = await pinged(lab, () => product.settle(otherId));
-          isOver = true;
-          await watch;
-          assert.equal(two, 0);
+          const counted = await pinged(lab, async () => assert.equal(await twice(lab, () => product.settle(otherId)), 0));
           await staysWith(lab, 'pve1', 1_500);
           return pingText(counted);
         },
@@ -130,7 +124,7 @@ export const keepalivedSecretsChapter: Chapter = {
       {
         name: 'one made by hand is taken over without loss', play: async () => {
           for (const [name, priority, source, peer] of [['pve1', 150, 1, 2], ['pve2', 100, 2, 1]] as const) {
-            await lab.sh(name, `cat > /etc/keepalived/keepalived.conf <<'E'
+            await lab.sh(name, `mkdir -p /etc/keepalived; cat > /etc/keepalived/keepalived.conf <<'E'
 global_defs {
     router_id ${name}
 }
