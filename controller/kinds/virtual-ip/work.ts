@@ -59,7 +59,7 @@ function deepChange(scene: Scene, compared: readonly Compared[]): readonly Step[
   if (!pivot) return [];
   return [
     ...others.filter(({ running, seen }) => running && seen?.by === scene.provider).map((one) => takeOut(scene, one, guards)),
-    ...withCost(putInForce(scene, pivot, guards), 'it is away for some seconds', 5), waitHeld(scene),
+    ...withCost(putInForce(scene, pivot, guards), 'the address is away meanwhile', scene.provider === 'keepalived' ? 5 : 15), waitHeld(scene),
     ...others.flatMap((one) => putInForce(scene, { ...one, isStale: true, running: false }, guards)),
   ];
 }
