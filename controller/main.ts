@@ -37,6 +37,8 @@ import type { StoryStep } from './sim/script.ts';
 /** In the state folder; up here, because the command runs before the end of this file is reached. */
 const LOCK = 'lock';
 const SOCKET = 'control.sock';
+/** For a program on a node of the demo that only reads; of the lab's time. */
+const LOOK_MS = 60_000;
 
 // A reader that has seen enough (`latido plan | head`) is no failure.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
@@ -211,7 +213,7 @@ async function lab(options: LabOptions): Promise<Lab> {
 
 /** A fresh folder of its own for each demo; it stays, so that a person can look at the repositories afterwards. */
 async function demo({ speed }: { readonly speed: number }): Promise<Demo> {
-  const [{ stageSimulation, serveStage, byHand, tasksDone, cutLine, healLine, write, STAGE_TOKEN, DEMO_PERSON }, { createRepository, configure }, { startProcess }, { programOf }, { serveLabNodes }] = await Promise.all([
+  const [{ stageSimulation, serveStage, byHand, tasksDone, cutLine, healLine, write, isConnected, STAGE_TOKEN, DEMO_PERSON }, { createRepository, configure }, { startProcess }, { programOf }, { serveLabNodes }] = await Promise.all([
     import('./sim/stage.ts'), import('./env/git-repository.ts'), import('./env/latido-process.ts'), import('./cli/init-server.ts'), import('./env/lab-nodes.ts'),
   ]);
   const folder = await mkdtemp(join(tmpdir(), 'latido-demo-'));
@@ -232,7 +234,8 @@ async function demo({ speed }: { readonly speed: number }): Promise<Demo> {
     stage: {
       access: { endpoints: served.endpoints.map(({ url }) => url), fingerprint: served.fingerprint, tokenFile },
       powerOff: (node) => sim.powerOff(node), powerOn: (node) => sim.powerOn(node),
-      cutLink: (a, b) => cutLine(sim, a, b), healLink: (a, b) => healLine(sim, a, b), write: (resource, node, bytes) => write(sim, resource, node, bytes),
+      cutLink: (a, b) => cutLine(sim, a, b), healLink: (a, b) => healLine(sim, a, b), write: (resource, node, bytes) => write(sim, resource, node, bytes), isConnected: (resource) => isConnected(sim, resource),
+      look: async (node, argv) => (await sim.ssh.run(node, argv, { timeoutMs: LOOK_MS })).stdout,
       byHand: (method, path, params) => byHand(sim, method, path, params, DEMO_PERSON),
       guest: (vmid) => {
         const guest = sim.state.guests[vmid];

@@ -5,10 +5,13 @@ import type { Stage } from './stage.ts';
 export type Files = Readonly<Record<string, string>>;
 
 const NODE_FILE = 'guests-prox1-lab.yaml';
+const DISKS_FILE = 'drbd.yaml';
 const MACHINES_FILE = 'aula.yaml';
 
 /** What moves, and what is changed by hand. */
 export const MIGRATES = { name: 'deb-migration', vmid: 110, from: 'prox1-lab', to: 'proxmox-lab' } as const;
+/** The mirrored disks, and what writes to the first of them on the node whose changes are dropped later. */
+export const MIRRORED = { resources: ['r0', 'r1'], writer: { name: 'ct-apt-cache', vmid: 200 } } as const;
 /** What is made while the daemon is killed. */
 export const MACHINES: readonly { readonly name: string; readonly vmid: number }[] = [1, 2, 3, 4, 5, 6].map((number) => ({ name: `aula-${number}`, vmid: 130 + number }));
 
@@ -27,6 +30,11 @@ export function mistaken(files: Files): Files {
 
 export function moved(files: Files): Files {
   return edited(files, NODE_FILE, MIGRATES.name, (text) => text.replace(`node: ${MIGRATES.from}`, `node: ${MIGRATES.to}`));
+}
+
+/** Whose changes are dropped. @param events by resource: the decision holds for these alone */
+export function resolved(files: Files, discard: string, events: Readonly<Record<string, string>>): Files {
+  return Object.entries(events).reduce<Files>((done, [resource, event]) => edited({ ...files, ...done }, DISKS_FILE, resource, (text) => text.replace(/^ {2}storage: /m, `  resolveSplitBrain: { discard: ${discard}, event: ${event} }\n$&`)), {});
 }
 
 export function machinesAdded(): Files {
@@ -52,5 +60,5 @@ spec:
 /** Changes the document of one object. */
 function edited(files: Files, file: string, name: string, change: (text: string) => string): Files {
   const documents = (files[file] ?? '').split(/^---$/m);
-  return { [file]: documents.map((text) => (text.includes(`metadata: { name: ${name} }`) ? change(text) : text)).join('---') };
+  return { [file]: documents.map((text) => (text.includes(`metadata: { name: ${name} }\n`) ? change(text) : text)).join('---') };
 }

@@ -1,7 +1,7 @@
 // The tour: acts, in order. Each reads as what a person does and what has to be true before the next one begins.
-import { describeCluster, MACHINES, machinesAdded, MIGRATES, mistaken, moved } from './demo-commits.ts';
+import { describeCluster, MACHINES, machinesAdded, MIGRATES, MIRRORED, mistaken, moved, resolved } from './demo-commits.ts';
 import type { Files } from './demo-commits.ts';
-import { countOf, isHeld, isInSyncWith } from './demo-watch.ts';
+import { countOf, isHeld, isInSyncWith, splitOf } from './demo-watch.ts';
 import type { Seen } from './demo-watch.ts';
 import type { Stage } from './stage.ts';
 
@@ -19,6 +19,8 @@ export interface Director {
   startDaemon(): void;
   killDaemon(): Promise<void>;
   until(isSo: (seen: Seen) => boolean, what: string): Promise<void>;
+  /** What a node itself says. */
+  look(node: string, command: string): Promise<void>;
   /** `latido get` */
   get(what: string): Promise<void>;
   say(text: string): void;
@@ -34,8 +36,11 @@ export interface Act {
 
 const DRIFTS = 104;
 const HA_GUESTS = [114, 118, 119];
+const GIB = 2 ** 30;
 const HOME = 'proxmox-lab';
 const OTHER = 'prox1-lab';
+/** Bytes written while the copies cannot see each other. */
+const WRITTEN = { home: 6 * GIB, other: GIB / 4 } as const;
 /** Killed after so many steps: something is done, something is under way, something is left. */
 const STEPS_BEFORE_KILL = 3;
 
@@ -92,6 +97,29 @@ export const DEMO_TOUR: readonly Act[] = [
     },
   },
   {
+    title: 'The line between the disks is cut while both nodes write',
+    story: `The machines on ${HOME} and ${MIRRORED.writer.name} on ${OTHER} go on writing, each to its own copy of the mirrored disk: a split brain. latido tells it from the generations of both copies, and holds all that stands on them.`,
+    async play(director) {
+      const { stage } = director;
+      const { resources, writer } = MIRRORED;
+      const [disk] = resources;
+      stage.cutLink(HOME, OTHER);
+      await director.until(() => !stage.isConnected(disk), 'DRBD notices the cut');
+      if (!stage.write(disk, HOME, WRITTEN.home) || !stage.write(disk, OTHER, WRITTEN.other)) throw new Error('a machine could not write');
+      const events = await splits(director);
+      stage.healLink(HOME, OTHER);
+      director.say(`The line is mended, and DRBD does not connect by itself. What only ${OTHER} has can be fetched again, so ana@pve ends ${writer.name}, which writes there; latido does not start it again on data that may be dropped.`);
+      await stage.byHand('POST', `/nodes/${OTHER}/lxc/${writer.vmid}/status/shutdown`, {});
+      await director.until((seen) => stage.guest(writer.vmid)?.running === false && isHeld(seen, writer.name), 'what stands on it is held');
+      await director.get(`DrbdResource/${disk}`);
+      director.say('A commit names the side whose changes are dropped, for these events alone.');
+      await director.push(`Drop what ${OTHER} wrote apart`, resolved(await director.files(), OTHER, events));
+      await director.until(() => stage.isConnected(disk), 'the copies meet again');
+      await director.look(OTHER, 'cat /proc/drbd');
+      await inSync(director);
+    },
+  },
+  {
     title: `${HOME} loses power`,
     story: `The third vote keeps ${OTHER} quorate; the HA manager fences the lost node and starts its three HA guests again. What latido cannot see it holds.`,
     shows: 'daemon and cluster',
@@ -117,4 +145,18 @@ export const DEMO_TOUR: readonly Act[] = [
 async function inSync(director: Director): Promise<void> {
   const { commit } = director;
   await director.until((seen) => isInSyncWith(seen, commit), 'the cluster is as the commit asks');
+}
+
+/** The ids of the split brains of all mirrored disks, as the daemon tells them. */
+async function splits(director: Director): Promise<Readonly<Record<string, string>>> {
+  const events: Record<string, string> = {};
+  await director.until((seen) => {
+    for (const resource of MIRRORED.resources) Object.assign(events, known(resource, splitOf(seen, resource)));
+    return Object.keys(events).length === MIRRORED.resources.length;
+  }, 'the split brain is told');
+  return events;
+}
+
+function known(resource: string, event: string | undefined): Readonly<Record<string, string>> {
+  return event === undefined ? {} : { [resource]: event };
 }

@@ -117,6 +117,12 @@ export function isHeld({ status }: Seen, name: string): boolean {
   return rowsOf(status['objects']).some((row) => row['name'] === name && readyOf(row)['status'] === 'False');
 }
 
+/** The id of the resource's split brain, once the daemon has told of it. */
+export function splitOf({ events }: Seen, resource: string): string | undefined {
+  const told = events.filter(({ type, ref }) => (type === 'held' || type === 'split-brain') && isObject(ref) && ref['kind'] === 'DrbdResource' && ref['name'] === resource);
+  return told.flatMap(({ message }) => /\bevent ([0-9a-f]{8}-[0-9a-f]{8})\b/.exec(String(message))?.[1] ?? [])[0];
+}
+
 /** How many events of a type there are. */
 export function countOf({ events }: Seen, type: string): number {
   return events.filter((event) => event['type'] === type).length;

@@ -11,7 +11,7 @@ import { initServerCommand } from './init-server.ts';
 import { planCommand } from './plan.ts';
 import type { DemoOptions } from './program.ts';
 import type { Demo, Running } from './stage.ts';
-import { durationText, hanging, paint } from './terminal-text.ts';
+import { durationText, hanging, paint, safe } from './terminal-text.ts';
 
 /** Seconds of the cluster per second: a fail-over of three minutes passes in eighteen. */
 const SPEED = 10;
@@ -101,6 +101,11 @@ class Tour implements Director {
 
   until(...given: Parameters<Director['until']>): Promise<void> {
     return this.#watch.until(...given);
+  }
+
+  async look(node: string, command: string): Promise<void> {
+    this.#command(`ssh root@${node} ${command}`);
+    this.#print((await this.demo.stage.look(node, command.split(' '))).trimEnd().split('\n').map((line) => `  ${safe(line.replaceAll('\t', '  '))}`));
   }
 
   async get(what: string): Promise<void> {

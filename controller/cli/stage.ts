@@ -11,6 +11,10 @@ export interface Stage {
   healLink(a: string, b: string): void;
   /** A machine on the node writes to the mirrored disk; false: it could not. */
   write(resource: string, node: string, bytes: number): boolean;
+  /** Whether all copies of the resource are connected: DRBD takes a while to notice that a line is cut. */
+  isConnected(resource: string): boolean;
+  /** What a program on the node prints. */
+  look(node: string, argv: readonly string[]): Promise<string>;
   /** A person at the web console: not through latido, and not as latido's token. */
   byHand(method: 'POST' | 'PUT' | 'DELETE', path: string, params: JsonObject): Promise<void>;
   guest(vmid: number): { readonly node: string; readonly running: boolean } | undefined;

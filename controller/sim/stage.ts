@@ -34,6 +34,11 @@ export function tasksDone(sim: Simulation, type: string, vmid: number): number {
   return Object.values(sim.state.tasks).filter((task) => task.type === type && task.id === String(vmid) && task.exitstatus === 'OK').length;
 }
 
+/** As the nodes themselves see it. */
+export function isConnected(sim: Simulation, resource: string): boolean {
+  return Object.values(sim.state.below.hosts).every(({ replicas }) => Object.values(replicas[resource]?.peers ?? {}).every(({ connection }) => connection === 'Connected'));
+}
+
 async function session(sim: Simulation, node: string, { id, password }: Person): Promise<Readonly<Record<string, string>>> {
   const login = await send(sim, node, 'POST', '/access/ticket', {}, { username: id, password });
   const { ticket, CSRFPreventionToken: token } = isObject(login) ? login : {};

@@ -2,10 +2,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { describeCluster, MACHINES, machinesAdded, mistaken, moved } from '../../controller/cli/demo-commits.ts';
+import { describeCluster, MACHINES, machinesAdded, mistaken, moved, resolved } from '../../controller/cli/demo-commits.ts';
 import type { Files } from '../../controller/cli/demo-commits.ts';
 import { eventLines, isStory, labLine, pushLines } from '../../controller/cli/demo-lines.ts';
-import { isHeld, isInSyncWith } from '../../controller/cli/demo-watch.ts';
+import { isHeld, isInSyncWith, splitOf } from '../../controller/cli/demo-watch.ts';
 import { validateCommit } from '../../controller/cli/manifests.ts';
 import { parseFiles } from '../../controller/manifests/parse.ts';
 import { kindsFor } from '../harness/world.ts';
@@ -26,6 +26,7 @@ describe('the commits of the tour', () => {
     expect(codesOf(describeCluster(MANIFESTS, ACCESS))).toEqual([]);
     expect(codesOf(moved(MANIFESTS))).toEqual([]);
     expect(codesOf(machinesAdded())).toEqual([]);
+    expect(codesOf(resolved(MANIFESTS, 'prox1-lab', { r0: '0a0a0a0a-0b0b0b0b', r1: '0c0c0c0c-0d0d0d0d' }))).toEqual([]);
     expect(codesOf(mistaken(MANIFESTS))).toEqual(['OPTION_UNKNOWN', 'OPTION_INVALID']);
   });
 
@@ -43,6 +44,19 @@ describe('the commits of the tour', () => {
     expect(Object.keys(machinesAdded())).toEqual(['aula.yaml']);
     expect(MACHINES.map(({ vmid }) => vmid)).toEqual([131, 132, 133, 134, 135, 136]);
   });
+});
+
+test('a split brain of each disk is decided in its own document', () => {
+  const text = resolved(MANIFESTS, 'prox1-lab', { r0: '0a0a0a0a-0b0b0b0b', r1: '0c0c0c0c-0d0d0d0d' })['drbd.yaml'] ?? '';
+  const [first, second] = text.split('---');
+  expect(first).toContain('  resolveSplitBrain: { discard: prox1-lab, event: 0a0a0a0a-0b0b0b0b }\n  storage:');
+  expect(second).toContain('  resolveSplitBrain: { discard: prox1-lab, event: 0c0c0c0c-0d0d0d0d }\n  storage:');
+});
+
+test('the id of a split brain is that of the resource asked for', () => {
+  const held = (name: string, id: string) => ({ type: 'held', ref: { kind: 'DrbdResource', name }, message: `DrbdResource/${name} is held: SPLIT_BRAIN event ${id}: a is Primary` });
+  const seen = { events: [held('r0', '0a0a0a0a-0b0b0b0b'), held('r1', '0c0c0c0c-0d0d0d0d')], status: {} };
+  expect([splitOf(seen, 'r0'), splitOf(seen, 'r1'), splitOf(seen, 'r2')]).toEqual(['0a0a0a0a-0b0b0b0b', '0c0c0c0c-0d0d0d0d', undefined]);
 });
 
 describe('what is shown', () => {
