@@ -227,7 +227,7 @@ async function demo({ speed }: { readonly speed: number }): Promise<Demo> {
   const shutNodes = await serveLabNodes(socket, sim.ssh);
   const environment = { LATIDO_LAB_SPEED: String(speed), LATIDO_LAB_NODES: socket };
   return {
-    folder, server, program, state: join(folder, 'state'),
+    folder, server, environment, program, state: join(folder, 'state'),
     repository: await createRepository(join(folder, 'work'), server, environment), manifests: await demoManifests(),
     configureServer: (key, value) => configure(server, key, value),
     start: (words) => startProcess([...program, ...words], { cwd: folder, logFile: join(folder, 'daemon.log'), environment }),

@@ -125,9 +125,10 @@ class Tour implements Director {
   }
 
   async stayOpen(): Promise<void> {
-    const { state, server } = this.demo;
+    const { state, server, environment } = this.demo;
     this.context.terminal.out([
       '', 'Lab and daemon go on. In another terminal:',
+      `  export ${Object.entries(environment).map(([name, value]) => `${name}=${value}`).join(' ')}`,
       `  git clone ${server} infra && cd infra`,
       `  edit ${FOLDER}/aula.yaml, git commit -am …, git push`,
       '', `  state=${state}`,

@@ -40,6 +40,8 @@ export interface Demo {
   readonly server: string;
   /** The daemon's state folder. */
   readonly state: string;
+  /** What latido, and the hook that starts it, have to know of the lab. */
+  readonly environment: Readonly<Record<string, string>>;
   /** The words that start latido. */
   readonly program: readonly string[];
   readonly stage: Stage;
