@@ -36,6 +36,7 @@ function statusText(status: Row, live: Row, terminal: Terminal, now: number): st
     `  commit   ${commit}`,
     ...(plan === '' ? [] : [`  plan     ${plan}`]),
     `  daemon   ${text(status['phase'])}${typeof live['checkedAt'] === 'number' ? `, looked ${durationText(Math.max(0, now - live['checkedAt']))} ago` : ''}`,
+    ...rowsOf(status['objects']).filter((row) => row['kind'] === 'VirtualIP' && conditionOf(row, 'Ready')['status'] === 'True').flatMap((row) => hanging('  address  ', text(conditionOf(row, 'Ready')['message']), style.width)),
     ...running.map((line) => `  now      ${safe(line)}`),
     ...rowsOf(status['suspensions']).map((row) => `  suspended ${text(row['what'])}${typeof row['until'] === 'number' ? ` until ${new Date(row['until']).toISOString()}` : ''}: ${text(row['reason'])}`),
     ...(isObject(status['sourceUnreachable']) ? hanging('  source   ', text(status['sourceUnreachable']['message']), style.width) : []),

@@ -46,7 +46,7 @@ export function afterPlan(plan: Plan, desired: Desired, before: Records, blame: 
     if (change === undefined || (change.verb === 'none' && change.hold === undefined)) {
       release(object?.ref ?? change?.ref ?? refOf(name), record);
       if (record.drift && object) events.push({ type: 'repaired', ref: object.ref, message: `${name} is again as its manifest asks` });
-      if (object) records.set(name, { synced: specDigest(object), ...(record.repairs ? { repairs: record.repairs } : {}), ...(record.frozen?.spec === specDigest(object) ? { frozen: record.frozen } : {}), ...(record.split ? { split: record.split } : {}) });
+      if (object) records.set(name, { synced: specDigest(object), ...(record.repairs ? { repairs: record.repairs } : {}), ...(record.frozen?.spec === specDigest(object) ? { frozen: record.frozen } : {}), ...(record.split ? { split: record.split } : {}), ...(record.trouble ? { trouble: record.trouble } : {}) });
       continue;
     }
     const hold = holdOfChange(change);
@@ -146,6 +146,10 @@ export function holdOfChange(change: PlannedChange): Hold | undefined {
 export function standingsOf(plan: Plan, desired: Desired, records: Records, result?: ApplyResult): ReadonlyMap<string, { readonly ref: Ref; readonly id: string; readonly standing: Standing }> {
   const ids = new Map(plan.memories.map((memory) => [refText(memory.ref), memory.id]));
   const out = new Map(desired.objects.map((object) => [refText(object.ref), { ref: object.ref, id: ids.get(refText(object.ref)) ?? '', standing: { is: 'ready', reason: 'InSync', message: 'as its manifest asks' } as Standing }]));
+  for (const { ref, message, trouble } of plan.standings ?? []) {
+    const known = out.get(refText(ref));
+    if (known) out.set(refText(ref), { ...known, standing: trouble === undefined ? { is: 'ready', reason: 'InSync', message } : { is: 'waiting', reason: trouble, message } });
+  }
   const objects = objectsByRef(desired);
   for (const change of plan.changes) {
     const name = refText(change.ref);

@@ -10,6 +10,7 @@ import { applyRound, planRound, settleRound } from '../reconcile.ts';
 import type { KindsFor, Round } from '../reconcile.ts';
 import type { RoundRecord } from '../status/events.ts';
 import { nextMemories, writeInventory } from '../status/inventory.ts';
+import { afterStandings } from './addresses.ts';
 import { blame } from './blame.ts';
 import type { Board } from './board.ts';
 import type { Commits, KnownCommit } from './commits.ts';
@@ -106,9 +107,10 @@ async function learnFromPlan({ env, memory, board, commits }: RoundWorld, { plan
   const { record } = memory;
   const culprits = await blame(env, newlyDrifted(planned, desired, record.objects));
   const learnt = afterPlan(planned, desired, record.objects, culprits, env.clock.now());
-  const { records, events: splits } = afterSplits([...desired.objects, ...planned.changes].map(({ ref }) => ref), facts, learnt.records, env.clock.now());
+  const apart = afterSplits([...desired.objects, ...planned.changes].map(({ ref }) => ref), facts, learnt.records, env.clock.now());
+  const { records, events: standings } = afterStandings(planned, apart.records, env.clock.now());
   const isApproved = record.approved === planned.fingerprint;
-  for (const event of [...splits, ...learnt.events]) await memory.tell({ ...event, revision: commit.revision });
+  for (const event of [...apart.events, ...standings, ...learnt.events]) await memory.tell({ ...event, revision: commit.revision });
   if (record.approved !== undefined && !isApproved) await memory.tell({ type: 'approved', message: `the approval of ${record.approved} is void: the plan is now ${planned.fingerprint}` });
   // An approval holds for one plan, once.
   const { approved: _once, blind, ...rest } = record;

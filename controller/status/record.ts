@@ -21,6 +21,8 @@ export interface ObjectRecord {
   readonly failed?: Failed;
   /** Two nodes have written apart from each other, and a person was told of this event. */
   readonly split?: { readonly event: string; readonly nodes: readonly string[]; readonly since: number };
+  /** What is wrong with it although it is as its manifest asks: `TwoHolders`. */
+  readonly trouble?: { readonly reason: string; readonly since: number };
 }
 
 export interface Failed {
@@ -75,7 +77,7 @@ function parseRecord(text: string): DaemonRecord | undefined {
 }
 
 function parseObject(entry: { readonly [key: string]: unknown }): ObjectRecord {
-  const { synced, drift, held, repairs, frozen, failed, split } = entry;
+  const { synced, drift, held, repairs, frozen, failed, split, trouble } = entry;
   return {
     ...(typeof synced === 'string' ? { synced } : {}),
     ...(isObject(drift) && typeof drift.since === 'number' && typeof drift.what === 'string' ? { drift: { since: drift.since, what: drift.what, ...(typeof drift.by === 'string' ? { by: drift.by } : {}) } } : {}),
@@ -83,6 +85,7 @@ function parseObject(entry: { readonly [key: string]: unknown }): ObjectRecord {
     ...(Array.isArray(repairs) ? { repairs: repairs.filter((each): each is number => typeof each === 'number') } : {}),
     ...(isObject(frozen) && typeof frozen.since === 'number' && typeof frozen.spec === 'string' ? { frozen: { since: frozen.since, spec: frozen.spec } } : {}),
     ...(isFailed(failed) ? { failed } : {}),
+    ...(isObject(trouble) && typeof trouble.reason === 'string' && typeof trouble.since === 'number' ? { trouble: { reason: trouble.reason, since: trouble.since } } : {}),
     ...(isObject(split) && typeof split.event === 'string' && typeof split.since === 'number' && Array.isArray(split.nodes) ? { split: { event: split.event, since: split.since, nodes: split.nodes.filter((each) => typeof each === 'string') } } : {}),
   };
 }

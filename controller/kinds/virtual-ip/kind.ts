@@ -33,12 +33,18 @@ export function virtualIpKind(): ResourceKind<VirtualIpSpec, VirtualIpLive> {
       if (!scene) return verb === 'delete' ? takeDown(subject.id, context) : { steps: [] };
       const compared = compareAll(scene, isNewSecret(subject, scene, observed.state === 'present' && observed.owned, context));
       const asked = setUp(scene, compared, verb === 'adopt');
-      return verb === 'create' ? { ...asked, fields: fieldsOf(scene, compared) } : verb === 'none' ? { steps: [] } : asked;
+      return verb === 'create' ? { ...asked, fields: fieldsOf(scene, compared) } : verb === 'none' ? { steps: [], notes: troubleOf(subject, context) } : asked;
     },
     standing: standingOf,
     fields: ({ spec }) => Object.keys(spec).sort(),
     secretPaths: () => ['authentication'],
   };
+}
+
+/** As its manifest asks, and still not well: a reader of the plan should know. */
+function troubleOf({ desired }: Subject<VirtualIpSpec>, context: KindContext): readonly string[] {
+  const standing = desired && standingOf(desired, context);
+  return standing?.trouble === undefined ? [] : [standing.message];
 }
 
 function sceneFor({ desired: object, id }: Subject<VirtualIpSpec>, { facts, desired, mark }: KindContext): Scene | undefined {
