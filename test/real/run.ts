@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { realClock } from '../../controller/env/clock.ts';
+import { adoptedChapter } from './adopted-chapter.ts';
 import { openBench, wipe } from './bench.ts';
 import type { Bench, Chapter } from './bench.ts';
 import { factsChapter } from './facts-chapter.ts';
@@ -12,7 +13,7 @@ import type { Lab } from './machines.ts';
 import { sharedChapter } from './shared-chapter.ts';
 import { singleChapter } from './single-chapter.ts';
 
-const CHAPTERS: readonly Chapter[] = [sharedChapter, singleChapter, factsChapter];
+const CHAPTERS: readonly Chapter[] = [sharedChapter, singleChapter, adoptedChapter, factsChapter];
 const NODES = ['pve1', 'pve2'] as const;
 const SHOWN_PACKAGES = /^(?:drbd-utils|lvm2|openssh-server|linux-image-.*)$/;
 

@@ -1,7 +1,6 @@
-// One writer, and what can go wrong: a cut line, a split brain that DRBD itself mends, a node that dies, a disk that dies; a resource
-// that somebody made by hand.
+// One writer, and what can go wrong: a cut line, a split brain that DRBD itself mends, a node that dies, a disk that dies.
 import assert from 'node:assert/strict';
-import { digest, expectLines, line, lines, until, write } from './bench.ts';
+import { digest, expectLines, lines, until, write } from './bench.ts';
 import type { Bench, Chapter } from './bench.ts';
 import { openProduct, outline } from './product.ts';
 
@@ -14,7 +13,7 @@ const SEEN_MIB = 31;
 export const singleChapter: Chapter = {
   title: 'one writer',
   stories(bench) {
-    const { first, second, lab, sh, shBoth } = bench;
+    const { first, second, lab, sh } = bench;
     const product = openProduct(bench);
     const manifest = (...more: readonly string[]) => manifestOf(bench, more);
     const [SLOW, QUICK] = ['resyncRate: 1M', 'resyncRate: 40M'];
@@ -108,23 +107,6 @@ export const singleChapter: Chapter = {
           await expectCopies();
         },
       },
-      {
-        name: 'a resource that somebody made by hand is adopted', play: async () => {
-          const text = byHand(bench, device);
-          await shBoth(`printf "%s" "$1" > /etc/drbd.d/${NAME}.res && drbdadm adjust ${NAME}`, text);
-          const plan = await product.settle(manifest(QUICK));
-          assert.deepEqual(plan.changes.filter(({ ref }) => ref.name === NAME).map(({ verb }) => verb), ['adopt'], outline(plan));
-          await expectLines(bench, NAME, written);
-          await expectCopies();
-        },
-      },
-      {
-        name: 'it leaves Git with its data', play: async () => {
-          await product.settle(manifest(QUICK, 'reclaim: delete'));
-          await product.settle('');
-          for (const fact of (await bench.facts()).values()) assert.deepEqual([line(fact, NAME), fact.resFiles.size], ['none', 0]);
-        },
-      },
     ];
   },
 };
@@ -139,10 +121,4 @@ spec:
     ${first.name}: { address: "${first.replication}:7789", volumeGroup: pve }
     ${second.name}: { address: "${second.replication}:7789", volumeGroup: pve }
 ${more.map((each) => `  ${each}\n`).join('')}`;
-}
-
-/** As an administrator writes it, who follows the handbook of DRBD. */
-function byHand({ first, second, drbd }: Bench, device: string): string {
-  const on = ({ name, replication }: Bench['first'], id: number) => `\ton ${name} {\n${drbd.startsWith('9') ? `\t\tnode-id ${id};\n` : ''}\t\tdevice ${device};\n\t\tdisk /dev/mapper/pve-${NAME};\n\t\taddress ${replication}:7789;\n\t\tmeta-disk internal;\n\t}\n`;
-  return `resource ${NAME} {\n\tprotocol C;\n\t# since the move to the new rack\n\tdisk { resync-rate 10M; c-plan-ahead 0; }\n${on(first, 0)}${on(second, 1)}}\n`;
 }
