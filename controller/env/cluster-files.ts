@@ -27,7 +27,8 @@ export async function isOnNode(files: ClusterFiles): Promise<boolean> {
   return (await files.read('.version')).ok;
 }
 
-async function settled<T>(work: Promise<T>): Promise<FileResult<T>> {
+/** The errno of a refusal as a value. */
+export async function settled<T>(work: Promise<T>): Promise<FileResult<T>> {
   try {
     return { ok: true, value: await work };
   } catch (error) {

@@ -1,17 +1,18 @@
 // This machine: its programs, files and ports.
 // In: paths and words. Out: what the kernel and the programs say.
 // Must never start a shell, nor hand out a secret.
-import { randomUUID } from 'node:crypto';
-import { access, constants, mkdir, open, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, stat, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { execa } from 'execa';
 import { ConnectionError } from '../model/doors.ts';
-import type { FileResult, Machine, ShownCertificate } from '../model/doors.ts';
+import type { Machine, ShownCertificate } from '../model/doors.ts';
+import { settled } from './cluster-files.ts';
 import { claimants } from './file-lock.ts';
 import { readSecret } from './secret-place.ts';
 import type { Environment } from './secret-place.ts';
+import { writeWhole } from './whole-file.ts';
 
 /** `pveum` waits for the lock of a cluster's users, at most 10 s. */
 const PROGRAM_MS = 60_000;
@@ -24,7 +25,7 @@ export function thisMachine(environment: Environment, lock: string): Machine {
     run,
     certificateAt,
     read: (file) => settled(readFile(file, 'utf8')),
-    write: (file, text, mode) => settled(writeWhole(file, text, mode)),
+    write: (file, text, mode) => settled(writeInFolder(file, text, mode)),
     folder,
     portTrouble,
     checkSecret: async (place, what) => void await readSecret(place, what, environment),
@@ -59,24 +60,9 @@ function certificateAt(endpoint: string): Promise<ShownCertificate> {
   });
 }
 
-async function writeWhole(file: string, text: string, mode: number): Promise<void> {
+async function writeInFolder(file: string, text: string, mode: number): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o755 });
-  const temporary = join(dirname(file), `.${randomUUID()}.tmp`);
-  try {
-    const handle = await open(temporary, 'wx', mode);
-    try {
-      // Whatever the umask of whoever started us is.
-      await handle.chmod(mode);
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  await writeWhole(file, text, mode);
 }
 
 const folder: Machine['folder'] = async (path) => {
@@ -91,13 +77,3 @@ const portTrouble: Machine['portTrouble'] = (address, port) => new Promise((reso
   server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
   server.listen({ host: address, port, exclusive: true }, () => server.close(() => resolve(undefined)));
 });
-
-async function settled<T>(work: Promise<T>): Promise<FileResult<T>> {
-  try {
-    return { ok: true, value: await work };
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === undefined) throw error;
-    return { ok: false, errno: code };
-  }
-}
