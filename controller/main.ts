@@ -1,11 +1,10 @@
 #!/usr/bin/env node
 // In: the process. Out: the process, ended with an exit code. The composition root: only here are the real and the simulated world built.
 // Must never decide anything about a cluster: it joins what other folders make.
-import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { COMMANDS } from './cli/commands.ts';
 import type { Context, DaemonDoors, Lab, LabOptions, OpenOptions, Simulated, SimulateOptions, World } from './cli/context.ts';
 import type { Demo } from './cli/stage.ts';
@@ -21,11 +20,12 @@ import { newToken } from './env/new-token.ts';
 import { packageRoot } from './env/package-root.ts';
 import { processUsage } from './env/process-usage.ts';
 import { createPveClient } from './env/pve-client.ts';
+import { writeWhole } from './env/whole-file.ts';
 import { startedBy, stateFolder, stateRoot } from './env/state-folder.ts';
 import type { SecretsConfig } from './config/schema.ts';
 import { createRegistry } from './kinds/index.ts';
 import type { ClusterSpec, DesiredObject } from './model/desired.ts';
-import type { Lease, Machine, SecretDoor } from './model/doors.ts';
+import type { Lease, Machine, SecretDoor, Ssh } from './model/doors.ts';
 import { Failure, failure } from './model/finding.ts';
 import { isObject } from './model/json.ts';
 import type { Registry } from './model/kind.ts';
@@ -193,9 +193,16 @@ async function lab(options: LabOptions): Promise<Lab> {
   const text = file === undefined ? undefined : await readText(file).catch(() => undefined);
   const steps = options.script === undefined ? [] : await storyOf(options.script);
   const { play } = await import('./sim/script.ts');
+  const folder = await mkdtemp(join(tmpdir(), 'latido-lab-'));
+  const nodes = join(folder, 'nodes.sock');
+  let ssh: Ssh | undefined;
+  const cleanUp = () => rm(folder, { recursive: true, force: true });
   try {
-    return await startLab({ ...options, ...(options.live === undefined ? {} : { cluster: await liveCluster(options.live) }) }, {
-      script: (sim) => void play(sim, steps),
+    const served = await startLab({ ...options, ...(options.live === undefined ? {} : { cluster: await liveCluster(options.live) }) }, {
+      script: (sim) => {
+        ssh = sim.ssh;
+        void play(sim, steps);
+      },
       tables: loadApiTables((text === undefined ? undefined : savedVersion(text)) ?? options.pveVersion),
       now: () => realClock.now(),
       load: () => Promise.resolve(text),
@@ -205,7 +212,11 @@ async function lab(options: LabOptions): Promise<Lab> {
         return () => clearInterval(timer);
       },
     });
+    const { serveLabNodes } = await import('./env/lab-nodes.ts');
+    const shutNodes = ssh && await serveLabNodes(nodes, ssh);
+    return { ...served, nodes, close: async () => void await Promise.all([served.close(), shutNodes?.().then(cleanUp)]) };
   } catch (error) {
+    await cleanUp();
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') throw failure('USAGE', `port ${(error as { port?: number }).port ?? options.port} is in use`, { fix: 'latido lab --port 0 takes free ones' });
     throw error;
   }
@@ -299,20 +310,11 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-/** A reader sees the old text or the new one, whatever happens meanwhile. */
+/** Atomically, for its owner alone. */
 async function writeText(file: string, text: string | Iterable<string>): Promise<void> {
-  const temporary = join(dirname(file), `.${randomUUID()}.tmp`);
   try {
-    const handle = await open(temporary, 'wx', 0o600);
-    try {
-      for (const piece of typeof text === 'string' ? [text] : text) await handle.writeFile(piece);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
+    await writeWhole(file, text, 0o600);
   } catch (error) {
-    await rm(temporary, { force: true });
     throw failure('USAGE', `${file} could not be written: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
   }
 }

@@ -138,6 +138,8 @@ export interface Lab {
   /** `root@pam!lab=…`; a lab's secrets are public. */
   readonly token: string;
   readonly guests: number;
+  /** The socket by which another latido runs commands on the nodes, instead of ssh. */
+  readonly nodes: string;
   /** Lines of what has happened since the last call. */
   news(): readonly string[];
   requests(): number;

@@ -60,8 +60,8 @@ export function labText(lab: Lab, name: string, pveVersion: string, speed: numbe
     `  ${pad('token', names)}  ${lab.token}`, `  ${pad('fingerprint', names)}  ${lab.fingerprint}`, '',
     'To work with it, put this into your manifests:', '',
     ...clusterDocument(lab, name).map((line) => `  ${line}`), '',
-    'and the token into the environment of latido:', '',
-    `  export LATIDO_LAB_TOKEN='${lab.token}'`, '',
+    'and these into the environment of latido, the second for what is done on the nodes themselves (DRBD):', '',
+    `  export LATIDO_LAB_TOKEN='${lab.token}'`, `  export LATIDO_LAB_NODES='${lab.nodes}'`, '',
     'Ctrl-C ends it.', '', '',
   ].join('\n').replace(/\n\n$/, '\n');
 }
@@ -75,5 +75,5 @@ export function clusterDocument(lab: Lab, name: string): readonly string[] {
 }
 
 function labJson(lab: Lab, name: string, pveVersion: string) {
-  return { format: 'latido.lab/v1', name, pveVersion, endpoints: lab.endpoints.map(({ node, url }) => ({ node, url })), fingerprint: lab.fingerprint, token: lab.token, tokenEnv: 'LATIDO_LAB_TOKEN', guests: lab.guests, clusterDocument: `${clusterDocument(lab, name).join('\n')}\n` };
+  return { format: 'latido.lab/v1', name, pveVersion, endpoints: lab.endpoints.map(({ node, url }) => ({ node, url })), fingerprint: lab.fingerprint, token: lab.token, tokenEnv: 'LATIDO_LAB_TOKEN', nodes: lab.nodes, nodesEnv: 'LATIDO_LAB_NODES', guests: lab.guests, clusterDocument: `${clusterDocument(lab, name).join('\n')}\n` };
 }
