@@ -90,7 +90,7 @@ function groupText(events: readonly JsonObject[]): string {
   const more = names.length - NAMES_SHOWN;
   const who = `${names.slice(0, NAMES_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
   const why = reasonOf(events[0]) ?? '';
-  return `${events.length} objects: ${why} (${who})`;
+  return why.startsWith('is ') ? `${events.length} objects are${why.slice(2)} (${who})` : `${events.length} objects: ${why} (${who})`;
 }
 
 function text(value: unknown): string {

@@ -107,7 +107,7 @@ export function afterApply(before: Records, end: ApplyEnd): Learnt {
       const { findings, step } = failed;
       const next = failedRecord(record.failed, findings[0], end);
       records.set(name, { ...record, failed: next });
-      const message = findings.map((finding) => `${finding.code} ${finding.fact}`).join('; ') || step.title;
+      const message = findings.map((finding) => `${finding.code} ${oneLine(finding.fact)}`).join('; ') || step.title;
       events.push({ type: next.isTerminal ? 'stalled' : 'failed', ref, message: next.isTerminal ? `${message}; not tried again before another commit` : message });
     } else if (!unfinished.has(name) && !isPartlyHeld(end.plan, name)) {
       const { failed: over, drift, ...rest } = record;
@@ -186,4 +186,9 @@ function standingOf(change: PlannedChange, record: ObjectRecord, isIgnored: bool
 
 function objectsByRef(desired: Desired) {
   return new Map(desired.objects.map((object) => [refText(object.ref), object]));
+}
+
+/** An event is one line, wherever it is read. */
+function oneLine(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, '; ');
 }

@@ -85,6 +85,11 @@ describe('what is shown', () => {
     ]);
   });
 
+  test('what several are no longer is said in the plural', () => {
+    const released = (name: string) => ({ at: AT, type: 'released', ref: { kind: 'VirtualMachine', name }, message: `VirtualMachine/${name} is no longer held (UNKNOWN)` });
+    expect(eventLines([released('a'), released('b')], STYLE)).toEqual(['  12:30:05  released  2 objects are no longer held (UNKNOWN) (a, b)']);
+  });
+
   test('who did it is said once', () => {
     const drift = { at: AT, type: 'drift', by: 'ana@pve' };
     expect(eventLines([{ ...drift, message: 'x drifted (qmstop by ana@pve)' }, { ...drift, message: 'x drifted' }], STYLE)).toEqual(['  12:30:05  drift     x drifted (qmstop by ana@pve)', '  12:30:05  drift     x drifted [by ana@pve]']);
