@@ -3,7 +3,8 @@
 // Must never throw for a refusal: no quorum, a lost lock and a restarting pmxcfs are ordinary answers.
 import { mkdir, readdir, readFile, rmdir, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ClusterFiles, FileResult } from '../model/doors.ts';
+import type { ClusterFiles } from '../model/doors.ts';
+import { settled } from './file-result.ts';
 
 export const CLUSTER_FILES_ROOT = '/etc/pve';
 
@@ -25,15 +26,4 @@ export function createClusterFiles(root: string = CLUSTER_FILES_ROOT): ClusterFi
 /** Whether this machine is a node: only pmxcfs has this file. */
 export async function isOnNode(files: ClusterFiles): Promise<boolean> {
   return (await files.read('.version')).ok;
-}
-
-/** The errno of a refusal as a value. */
-export async function settled<T>(work: Promise<T>): Promise<FileResult<T>> {
-  try {
-    return { ok: true, value: await work };
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === undefined) throw error;
-    return { ok: false, errno: code };
-  }
 }
