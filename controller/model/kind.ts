@@ -18,7 +18,13 @@ export interface Steps { readonly steps: readonly Step[]; readonly notes?: reado
 /** How an object stands that may be as its manifest asks and still not well. `trouble` is one word for programs: `TwoHolders`. */
 export interface Standing { readonly message: string; readonly trouble?: string }
 
-export interface KindContext { readonly desired: Desired; readonly facts: Facts; readonly mark: string }
+export interface KindContext {
+  readonly desired: Desired;
+  readonly facts: Facts;
+  readonly mark: string;
+  /** For `steps`: what the same plan does before, by `refText` of all that the object builds on; held steps have their hold. */
+  readonly ahead?: ReadonlyMap<string, readonly Step[]>;
+}
 
 /** A kind answers questions with values; it does no I/O. One per kind of manifest, made for one version of the API (kinds/index.ts). */
 export interface ResourceKind<Spec = unknown, Live = unknown> {

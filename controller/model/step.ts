@@ -34,6 +34,8 @@ export type Condition =
   | { readonly is: 'drbd-role'; readonly resource: string; readonly node: string; readonly role: DrbdRole }
   /** This very node's data is UpToDate. */
   | { readonly is: 'drbd-uptodate'; readonly resource: string; readonly node: string }
+  /** Whoever opens its device on the node reads and writes good data: it is Primary there, or becomes so when it is opened (`promotes`, DRBD 9), and an UpToDate copy is in reach. */
+  | { readonly is: 'drbd-usable'; readonly resource: string; readonly node: string; readonly promotes?: boolean }
   /** No two of these nodes have written apart from each other. */
   | { readonly is: 'drbd-not-split'; readonly resource: string; readonly nodes: readonly string[] }
   /** The generations are those that were planned on, by node: `current:bitmap` of each peer in the order of their names. For what cannot be undone. */

@@ -72,7 +72,7 @@ function planChanges(ordered: readonly Ordered[], kinds: Registry, context: Kind
   for (const { change, before, carries } of ordered) {
     const unsafe = objectHold(change, context.facts, policy, spent, commit);
     // What no approval lifts is named first, or approving the rest would lift it too.
-    const asked = stepsOf(change, kinds, { ...context, facts });
+    const asked = stepsOf(change, kinds, { ...context, facts, ahead: aheadOf(before, done) });
     const carrying = stillCarries(asked.steps, carries.map((ref) => ({ ref, planned: done.get(refText(ref)) })));
     const hold = [unsafe, carrying].find((one) => one?.approvable === false) ?? forbidden?.(change) ?? unsafe ?? carrying;
     const fields = fieldsOf(change, kinds, context, facts);
@@ -90,6 +90,19 @@ function planChanges(ordered: readonly Ordered[], kinds: Registry, context: Kind
     });
   }
   return [...done.values()];
+}
+
+/** Steps of all that it builds on, near and far. */
+function aheadOf(before: readonly Ref[], done: ReadonlyMap<string, PlannedChange>): NonNullable<KindContext['ahead']> {
+  const ahead = new Map<string, readonly PlannedStep[]>();
+  const visit = (ref: Ref): void => {
+    const planned = done.get(refText(ref));
+    if (!planned || ahead.has(refText(ref))) return;
+    ahead.set(refText(ref), planned.steps);
+    for (const next of planned.requires) visit(next);
+  };
+  for (const ref of before) visit(ref);
+  return ahead;
 }
 
 /** Of what is there and ours: what is still to be made stands nowhere yet. */

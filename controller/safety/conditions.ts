@@ -3,7 +3,7 @@
 import type { Facts, GuestFact, TaskFact } from '../model/facts.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Condition } from '../model/step.ts';
-import { addressElsewhere, groupUsed, notConnected, notInSync, notNew, notUpToDate, otherGenerations, otherLogicalVolume, otherRole, split, volumeThere } from './drbd.ts';
+import { addressElsewhere, groupUsed, notConnected, notInSync, notNew, notUpToDate, otherGenerations, otherLogicalVolume, otherRole, split, unusable, volumeThere } from './drbd.ts';
 
 /** Fresh knowledge about one moment; guests that were asked singly replace what the bulk call said. */
 export type Now = Pick<Facts, 'quorate' | 'nodes' | 'guests' | 'storages' | 'haResources' | 'haLeaving' | 'tasks' | 'unread' | 'storageNodes'> & {
@@ -36,6 +36,7 @@ export function unmet(condition: Condition, now: Now): string | undefined {
     case 'drbd-new': return notNew(condition, now);
     case 'drbd-role': return otherRole(condition, now);
     case 'drbd-uptodate': return notUpToDate(condition, now);
+    case 'drbd-usable': return unusable(condition, now);
     case 'drbd-not-split': return split(condition, now);
     case 'drbd-generations': return otherGenerations(condition, now);
     case 'volume-absent': return volumeThere(condition, now);

@@ -85,6 +85,17 @@ export function notUpToDate({ resource, node }: Of<'drbd-uptodate'>, known: Know
   return replica?.disk === 'UpToDate' ? undefined : `${resource} on ${node} is ${replica?.disk ?? 'Diskless'}`;
 }
 
+/** A Secondary cannot be opened; one that has no good copy in reach, its own or a peer's, answers errors. */
+export function unusable({ resource, node, promotes = false }: Of<'drbd-usable'>, known: Known): string | undefined {
+  const found = replicas(resource, [node], known);
+  if (typeof found === 'string') return found;
+  const [[, replica] = []] = found;
+  if (replica?.role !== 'Primary' && !promotes) return `${resource} on ${node} is ${replica?.role ?? 'Unknown'}, and only a Primary can be opened`;
+  if (replica?.suspended !== undefined) return `writes to ${resource} wait on ${node}: ${replica.suspended}`;
+  const reaches = replica?.disk === 'UpToDate' || replica?.peers.some(({ connection, disk }) => connection === 'Connected' && disk === 'UpToDate');
+  return reaches ? undefined : `${resource} on ${node} is ${replica?.disk ?? 'Diskless'}, and no UpToDate copy is in reach`;
+}
+
 /** A node that cannot tell may be the other half of a split brain. */
 export function split({ resource, nodes }: Pick<Of<'drbd-not-split'>, 'resource' | 'nodes'>, known: Known): string | undefined {
   for (const node of nodes) {

@@ -2,14 +2,15 @@
 import { describe, expect, test } from 'vitest';
 import { parseFiles } from '../../controller/manifests/parse.ts';
 import { validate } from '../../controller/manifests/validate.ts';
-import type { Memory, Observed } from '../../controller/model/change.ts';
+import type { Answer, Memory, Observed } from '../../controller/model/change.ts';
 import type { Facts } from '../../controller/model/facts.ts';
 import type { Plan } from '../../controller/model/plan.ts';
 import { refText } from '../../controller/model/ref.ts';
 import { subjectsOf } from '../../controller/observe/observe.ts';
 import { makePlan } from '../../controller/plan/plan.ts';
+import type { PlanInput } from '../../controller/plan/plan.ts';
 import { facts, kindsOf } from './scene.ts';
-import { perform, world } from './drbd-scene.ts';
+import { bare, generation, perform, replica, world } from './drbd-scene.ts';
 
 const CLUSTER = 'apiVersion: latido/v1\nkind: Cluster\nmetadata: { name: test }\nspec: { endpoints: [https://pve1:8006], policy: { prune: auto, limits: { deletions: 9 } } }\n';
 const NODES = ['pve1', 'pve2'].map((name) => `apiVersion: latido/v1\nkind: Node\nmetadata: { name: ${name} }\nspec: {}\n`);
@@ -32,13 +33,13 @@ function checked(manifest: string) {
   return validate(parseFiles([{ path: 'all.yaml', text: manifest }]), 'dir', kindsOf('9.2'));
 }
 
-function plan(manifest: string, now: Facts, memories: readonly Memory[] = []): Plan {
+function plan(manifest: string, now: Facts, memories: readonly Memory[] = [], more: { readonly answers?: Readonly<Record<string, Answer>>; readonly hold?: PlanInput['hold'] } = {}): Plan {
   const kinds = kindsOf('9.2');
   const { desired, findings } = checked(manifest);
   if (!desired) throw new Error(findings.map(({ fact }) => fact).join('\n'));
   const subjects = subjectsOf(desired, kinds, now, memories, 'latido');
-  const observed = new Map(subjects.map((subject): [string, Observed] => [refText(subject.ref), kinds.get(subject.ref.kind)?.observe(subject, now, () => ({ ok: true, data: [] }), 'latido', desired) ?? { state: 'absent' }]));
-  return makePlan({ desired, facts: now, subjects, observed, kinds, warnings: [] });
+  const observed = new Map(subjects.map((subject): [string, Observed] => [refText(subject.ref), kinds.get(subject.ref.kind)?.observe(subject, now, (path) => more.answers?.[path] ?? { ok: true, data: [] }, 'latido', desired) ?? { state: 'absent' }]));
+  return makePlan({ desired, facts: now, subjects, observed, kinds, warnings: [], ...(more.hold ? { hold: more.hold } : {}) });
 }
 
 const order = ({ changes }: Plan) => changes.map(({ ref, verb, hold, steps }) => `${verb} ${refText(ref)}${hold ? ` held ${hold.code}` : ''}${steps.some((step) => step.hold) ? ` (${[...new Set(steps.flatMap((step) => step.hold?.code ?? []))].join(', ')})` : ''}`);
@@ -66,6 +67,28 @@ describe('building', () => {
     expect(checked(text(resource(), twice)).findings.map(({ code, fact, place }) => [code, fact, place?.line])).toEqual([['DUPLICATE', expect.stringContaining('the storage disk-virtual is taken already by Storage/disk-virtual at all.yaml:'), 26]]);
   });
   test('its storage may be named by a guest without a document of its own', () => expect(checked(text(resource(), GUEST)).findings).toEqual([]));
+});
+
+describe('a node that comes back', () => {
+  const own = made.get('pve1') ?? bare('pve1');
+  const back = new Map([...made, ['pve1', { ...own, replicas: new Map([['r0', replica({ isUp: false, role: 'Unknown', disk: 'DUnknown', peers: [], generations: [generation('CCCCCCCCCCCCCCC0')] })]]) }]]);
+  const now = facts({ ...whole, storageNodes: back, guests: new Map([[110, { vmid: 110, type: 'qemu', node: 'pve1', name: 'web', status: 'stopped', template: false, tags: ['latido'], memMax: 2 ** 30 }]]) });
+  const answers: Readonly<Record<string, Answer>> = { '/nodes/pve1/qemu/110/pending': { ok: true, data: [{ key: 'name', value: 'web' }, { key: 'tags', value: 'latido' }, { key: 'scsi0', value: 'disk-virtual:vm-110-disk-0,size=512M' }] } };
+  test('gets its copy first, and then its guests', () => {
+    const changes = plan(text(resource(), GUEST), now, [], { answers }).changes;
+    expect(changes.map(({ ref, steps }) => [refText(ref), steps.map(({ title, hold }) => `${title}${hold ? ` ${hold.code}` : ''}`)])).toEqual([
+      ['DrbdResource/r0', ['bring it up as its file says on pve1', 'wait until its nodes are connected', expect.stringMatching(/^wait until it is in sync/), 'make it Primary on pve1', 'let LVM look again at /dev/drbd0 on pve1']],
+      ['VirtualMachine/web', ['start it']],
+    ]);
+    expect(changes[1]?.steps[0]?.after).toEqual([changes[0]?.steps.at(-1)?.id]);
+  });
+  test('and while that is held, its guests are', () => {
+    const hold: PlanInput['hold'] = ({ ref }) => (ref.kind === 'DrbdResource' ? { code: 'BACK_OFF', reason: 'it failed once', approvable: false } : undefined);
+    expect(plan(text(resource(), GUEST), now, [], { answers, hold }).changes.flatMap(({ steps }) => steps.map(({ hold: held }) => held).slice(-1))).toEqual([
+      { code: 'BACK_OFF', reason: 'it failed once', approvable: false },
+      { code: 'WAITS_FOR', reason: 'r0, on which it stands, cannot be used on pve1: r0 is down on pve1 (DrbdResource/r0 is held: it failed once)', approvable: false },
+    ]);
+  });
 });
 
 describe('taking away', () => {

@@ -109,7 +109,7 @@ describe('what stands on it', () => {
     const own = made.get('pve2') ?? bare('pve2');
     const busy = new Map([...made, ['pve2', { ...own, replicas: new Map([['r0', replica({ disk: 'Inconsistent', peers: [peer('pve1', { replication: 'SyncTarget', donePercent: 40 })] })]]) }]]);
     expect(guest('stopped', busy, 'pve2').steps.map(({ hold }) => hold)).toEqual([{ code: 'RESYNC', reason: 'r0, on which it stands, is not in sync: pve2 is being resynchronised from pve1: 40 % done', approvable: false }]);
-    expect(guest('stopped', made, 'pve2').steps.map(({ hold, guards }) => [hold, guards.at(-1)])).toEqual([[undefined, { is: 'drbd-in-sync', resource: 'r0', nodes: ['pve1', 'pve2'] }]]);
+    expect(guest('stopped', made, 'pve2').steps.map(({ hold, guards }) => [hold, guards.slice(-2)])).toEqual([[undefined, [{ is: 'drbd-in-sync', resource: 'r0', nodes: ['pve1', 'pve2'] }, { is: 'drbd-usable', resource: 'r0', node: 'pve2' }]]]);
   });
   test('is found by what LVM shows where no manifest tells', () => {
     const told = ask({
