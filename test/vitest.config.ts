@@ -1,12 +1,18 @@
 import { defineConfig } from 'vitest/config';
 
 const report = process.env['LATIDO_TEST_REPORT'];
+/** Counts how often each block of our code runs, so it must be the first to load it. */
+const COUNTED = 'test/bench/*.test.ts';
 
 export default defineConfig({
   test: {
-    root: new URL('..', import.meta.url).pathname, include: ['test/**/*.test.ts'], testTimeout: 120_000, maxWorkers: 2,
-    // A file of tests is a module of its own anyway, and the simulator is loaded once instead of once a file.
+    root: new URL('..', import.meta.url).pathname, testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: 2,
     pool: 'threads',
     reporters: report ? ['dot', ['json', { outputFile: report }]] : ['dot'],
+    projects: [
+      { extends: true, test: { name: 'counted', include: [COUNTED] } },
+      // Modules are pure or keep nothing that matters: they are loaded once a worker, not once a file of tests.
+      { extends: true, test: { name: 'all others', include: ['test/**/*.test.ts'], exclude: [COUNTED], isolate: false } },
+    ],
   },
 });
