@@ -40,10 +40,22 @@ export interface Configured {
 
 export interface Config { readonly here: readonly Configured[]; readonly elsewhere: readonly string[]; readonly trouble?: string }
 
+/** The same texts are read again and again, at each command: what the host's last ones said. */
+const lastRead = new WeakMap<Host, { readonly of: string; readonly config: Config }>();
+
 /** @param only read this text in place of the installed files; `besides`: together with them */
 export function readConfig(host: Host, node: string, candidate?: { readonly path: string; readonly isOnly: boolean }): Config {
   const installed = Object.keys(host.files).filter((path) => path.startsWith(FOLDER) && path.endsWith('.res')).sort();
   const paths = candidate === undefined ? installed : candidate.isOnly ? [candidate.path] : [...installed, candidate.path];
+  const of = JSON.stringify([host.drbd, node, ...paths.flatMap((path) => [path, host.files[path]])]);
+  const known = lastRead.get(host);
+  if (known?.of === of) return known.config;
+  const config = configIn(host, node, paths);
+  lastRead.set(host, { of, config });
+  return config;
+}
+
+function configIn(host: Host, node: string, paths: readonly string[]): Config {
   const found: (ResFile & { readonly file: string })[] = [];
   for (const path of paths) {
     const text = host.files[path];

@@ -42,6 +42,8 @@ export function divergedNodes(sim: Simulation, resource: string): readonly (read
 export function writeThrough(sim: Simulation, resource: string, node: string, bytes: number, by: string): boolean {
   const replica = hostOf(sim, node).replicas[resource];
   if (replica?.role !== 'Primary' || replica.suspended) return false;
+  // Neither good data here nor with a peer: an I/O error (may_do_writes in drbd_req.c, 8.4 and 9).
+  if (replica.disk !== 'UpToDate' && !Object.entries(replica.peers).some(([name, { connection }]) => connection === 'Connected' && hostOf(sim, name).replicas[resource]?.disk === 'UpToDate')) return false;
   const own = replica.disk === 'UpToDate' || replica.disk === 'Inconsistent' ? backingOf(sim, node, replica) : undefined;
   const peers = Object.entries(replica.peers).map(([name, peer]) => ({ name, peer, medium: peer.connection === 'Connected' ? mediumOfPeer(sim, resource, name) : undefined }));
   if (!own && peers.every(({ medium }) => !medium)) return false;

@@ -62,6 +62,7 @@ export function promote(sim: Simulation, node: string, replica: Replica, force: 
   if (!isGood && !isForced) throw new Refused(17, 'State change failed: (-2) Need access to UpToDate data');
   replica.role = 'Primary';
   if (isForced) settleDisk(sim, node, replica, 'UpToDate');
+  if (replica.disk === 'Diskless') for (const [name, , other] of peers) if (other.disk === 'UpToDate') replica.exposed = bare(metadataOf(sim, name, other)?.current ?? NONE);
   const isApart = Object.entries(replica.peers).some(([name, peer]) => peer.connection !== 'Connected' || !hasDisk(peerOf(sim, name, replica)));
   if (metadata && (isForced || (isApart && isEager(replica)))) newGeneration(sim, node, replica, isForced);
   // DRBD 9 says in the identifier only who made it.
@@ -98,6 +99,7 @@ export function newGeneration(sim: Simulation, node: string, replica: Replica, a
   if (always) return;
   // Connected copies get the same writes, so they are of the same generation.
   for (const [name, , other] of peersOf(sim, replica, 'Connected')) {
+    if (other.disk === 'Diskless' && isLinked(sim, node, name)) other.exposed = bare(metadata.current);
     const theirs = metadataOf(sim, name, other);
     if (!theirs || other.disk !== 'UpToDate' || absent.includes(name)) continue;
     theirs.current = withBit(metadata.current, other.role === 'Primary');
@@ -134,6 +136,7 @@ export function attach(sim: Simulation, node: string, replica: Replica, device: 
   const medium = mediumAt(sim, node, device);
   const metadata = medium?.metadata;
   if (!medium || !metadata) throw new Refused(10, 'Failure: (119) No valid meta-data signature found.');
+  if (isOtherData(sim, replica, metadata)) throw new Refused(10, 'Failure: (150) Can only attach to the data we lost last (see kernel log).');
   if (!metadata.clean) applyLog(metadata, Object.keys(replica.peers), medium);
   metadata.clean = true;
   metadata.current = withBit(metadata.current, false);
@@ -146,6 +149,12 @@ export function attach(sim: Simulation, node: string, replica: Replica, device: 
   for (const [name, peer, other] of peersOf(sim, replica, 'Connected')) if (hasDisk(other)) agree(sim, replica.resource, node, name, peer);
   if (replica.disk === 'Consistent') replica.disk = 'UpToDate';
   if (replica.role === 'Primary' && replica.disk === 'UpToDate') metadata.current = withBit(metadata.current, true);
+}
+
+/** Users of a Primary that has no good data left are not given other data than they saw. */
+function isOtherData(sim: Simulation, replica: Replica, { current }: Metadata): boolean {
+  if (replica.role !== 'Primary' || replica.exposed === undefined || replica.exposed === bare(current)) return false;
+  return ![...peersOf(sim, replica, 'Connected')].some(([, , other]) => other.disk === 'UpToDate');
 }
 
 function applyLog(metadata: Metadata, peers: readonly string[], medium: Medium): void {
@@ -167,7 +176,10 @@ export function detach(sim: Simulation, node: string, replica: Replica): void {
 export function dropDisk(sim: Simulation, node: string, replica: Replica): void {
   stopSyncs(sim, node, replica);
   const metadata = metadataOf(sim, node, replica);
-  if (metadata) metadata.clean = true;
+  if (metadata) {
+    metadata.clean = true;
+    if (replica.disk !== 'Inconsistent') replica.exposed = bare(metadata.current);
+  }
   replica.disk = 'Diskless';
   delete replica.device;
   for (const [name, , other] of peersOf(sim, replica, 'Connected')) if ((other.role === 'Primary' || replica.role === 'Primary') && other.disk === 'UpToDate' && isEager(other)) newGeneration(sim, name, other);
@@ -298,6 +310,8 @@ function agree(sim: Simulation, resource: string, a: string, b: string, peer: Pe
   const met = first.peers[b]?.connection === 'Connected';
   // A size is agreed on when they meet: the least of both.
   if (met) agreeOnSize(sim, [[a, first], [b, second]]);
+  // DRBD 9: who is being copied to by another talks of its data once that has ended.
+  if (isTarget(first) || isTarget(second)) return;
   let verdict = compare({ name: a, metadata: mine }, { name: b, metadata: theirs }) as number;
   if (verdict === -1000) return part(sim, resource, a, b, 'unrelated data');
   // One crashed as Primary and the other went on without writing: what is in use now is what counts.
@@ -323,6 +337,10 @@ function agree(sim: Simulation, resource: string, a: string, b: string, peer: Pe
   if (from.disk === 'Inconsistent') return part(sim, resource, a, b, `${source} should be copied and is Inconsistent`);
   if (to.role === 'Primary' && to.disk === 'UpToDate') return part(sim, resource, a, b, `${target} should be overwritten and is Primary`);
   startSync(sim, resource, source, target, Math.abs(verdict) === 2);
+}
+
+function isTarget({ peers }: Replica): boolean {
+  return Object.values(peers).some(({ replication, connection }) => connection === 'Connected' && replication === 'SyncTarget');
 }
 
 function equal(sim: Simulation, sides: readonly (readonly [node: string, peer: string, replica: Replica, metadata: Metadata])[]): void {
@@ -400,6 +418,7 @@ function endSync(sim: Simulation, resource: string, source: string, target: stri
   }
   inSyncWithAll(sim, target, to, theirs);
   sim.log.write(target, `drbd ${resource}: in sync with ${source}`);
+  for (const [name, peer, third] of peersOf(sim, to, 'Connected')) if (name !== source && hasDisk(third) && peer.replication === 'Established') agree(sim, resource, target, name, peer);
 }
 
 /** Connected copies of the very same generation have nothing left to tell each other. */

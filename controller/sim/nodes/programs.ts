@@ -1,5 +1,5 @@
 // The programs that a node has, by name; everything else is not there (127). In: argv. Out: what it prints and its exit code.
-// The product's own shell scripts are known by their text (drbd/scripts.ts); any other script is refused, never guessed at.
+// The product's own shell scripts are known by their text (drbd/scripts.ts, virtual-ip/scripts.ts); any other script is refused, never guessed at.
 import { ADDRESSES } from '../../drbd/addresses.ts';
 import { CHECK_EMPTY, PVCREATE_EMPTY, RELEASE_RES, WRITE_RES } from '../../drbd/scripts.ts';
 import { markOf } from '../../drbd/res-text.ts';
@@ -12,6 +12,8 @@ import { lvm, lvmconfig } from './lvm.ts';
 import type { Output, Run } from './output.ts';
 import { procDrbd } from './show.ts';
 import type { Medium } from './state.ts';
+import { virtualIpScript } from './virtual-ip.ts';
+import { systemctl } from './virtual-ip-services.ts';
 
 const NOT_FOUND = 127;
 const RES_FOLDER = '/etc/drbd.d/';
@@ -36,6 +38,7 @@ export function runProgram(sim: Simulation, argv: readonly string[], run: Run): 
     case 'pvscan': return pvscan(sim, words, run);
     case 'wipefs': return wipefs(sim, words, run);
     case 'blkid': return blkid(sim, words, run);
+    case 'systemctl': return systemctl(sim, words, run);
     case 'sh': return script(sim, words, run);
     default:
       run.output.err(`${program}: command not found\n`);
@@ -160,7 +163,7 @@ function script(sim: Simulation, words: readonly string[], run: Run): number {
     case RELEASE_RES: return releaseRes(sim, args, run);
     case CHECK_EMPTY: return checkEmpty(sim, args[0] ?? '', run);
     case PVCREATE_EMPTY: return checkEmpty(sim, args[0] ?? '', run) || runProgram(sim, ['pvcreate', '-y', args[0] ?? ''], run);
-    default: return complain(run, 'sh: this script is not known here', 2);
+    default: return virtualIpScript(sim, text, args, run) ?? complain(run, 'sh: this script is not known here', 2);
   }
 }
 

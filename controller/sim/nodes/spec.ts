@@ -7,6 +7,7 @@ import { Output } from './output.ts';
 import { runProgram } from './programs.ts';
 import { newHost } from './state.ts';
 import type { Host } from './state.ts';
+import type { VirtualIpProgram } from './virtual-ip-state.ts';
 
 const LVM_BYTES = 2 ** 20;
 const EXTENT_BYTES = 4 * 2 ** 20;
@@ -18,6 +19,8 @@ export interface HostSpec {
   readonly volumeGroups?: Readonly<Record<string, number>>;
   /** Empty disks by path, `/dev/sdb`; bytes. */
   readonly devices?: Readonly<Record<string, number>>;
+  /** What may keep a virtual IP there: keepalived when nothing is said. */
+  readonly programs?: readonly VirtualIpProgram[];
 }
 
 /** A resource that somebody made by hand before. */
@@ -34,8 +37,8 @@ export interface ResourceSpec {
   readonly volumeGroup?: string;
 }
 
-export function hostFrom(name: string, address: string, { drbd = '8.4.11', volumeGroups = {}, devices = {} }: HostSpec): Host {
-  const host = newHost(name, address, drbd === 'none' ? '' : drbd);
+export function hostFrom(name: string, address: string, { drbd = '8.4.11', volumeGroups = {}, devices = {}, programs }: HostSpec): Host {
+  const host = newHost(name, address, drbd === 'none' ? '' : drbd, programs);
   for (const [path, sizeBytes] of Object.entries(devices)) host.disks[path] = { sizeBytes, writes: [] };
   for (const [at, [group, bytes]] of Object.entries(volumeGroups).entries()) {
     const sizeBytes = Math.ceil(bytes / EXTENT_BYTES) * EXTENT_BYTES + LVM_BYTES;

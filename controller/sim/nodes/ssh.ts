@@ -5,6 +5,7 @@ import type { Ssh, SshResult, Stdin } from '../../model/doors.ts';
 import type { Simulation } from '../simulation.ts';
 import { Output } from './output.ts';
 import { runProgram } from './programs.ts';
+import { endOfStart } from './virtual-ip.ts';
 
 /** A command over a connection that stands. */
 const LATENCY_MS = 20;
@@ -79,7 +80,7 @@ export class SimulatedSsh implements Ssh {
     // The power may go before the program has done anything, and after it has done everything.
     if (takesTime) await this.#sim.clock.sleep(WORK_MS / 2);
     if (isGone()) return 255;
-    const code = runProgram(this.#sim, argv, run);
+    const code = runProgram(this.#sim, argv, run) || await endOfStart(this.#sim, argv, run, isGone);
     if (takesTime) await this.#sim.clock.sleep(WORK_MS / 2);
     return code;
   }

@@ -1,6 +1,8 @@
 // What the nodes themselves hold below Proxmox: disks, LVM, files, DRBD's metadata on disks and its state in kernels.
 // Plain data that JSON can hold. What lies on a disk lies in its `Medium`, so what DRBD copies is copied with it.
 import type { DrbdDisk, DrbdReplication } from '../../model/node-facts.ts';
+import { newPrograms } from './virtual-ip-state.ts';
+import type { VirtualIpProgram, VirtualIpPrograms } from './virtual-ip-state.ts';
 
 /** What is on one block device: a disk, a logical volume. */
 export interface Medium {
@@ -69,6 +71,8 @@ export interface Replica {
   diskOptions: Record<string, string>;
   resourceOptions: Record<string, string>;
   peers: Record<string, Peer>;
+  /** The generation that users of the device last saw: after its own disk is gone, only the same may come back under them. */
+  exposed?: string;
   /** Mounted or opened by hand. */
   openedBy?: string;
   suspended?: 'quorum';
@@ -88,6 +92,10 @@ export interface Host {
   replicas: Record<string, Replica>;
   /** Active logical volumes, `vg0/r0`. */
   active: string[];
+  /** Of the virtual IP. */
+  programs: VirtualIpPrograms;
+  /** When empty files below /run were touched, in milliseconds, by path. */
+  notes: Record<string, number>;
 }
 
 export interface AppliedWrite { readonly id: number; readonly resource: string; readonly node: string; readonly bytes: number; readonly by: string; lostBy?: string }
@@ -101,9 +109,9 @@ export interface NodeWorld {
 
 const LVM_CONF = 'devices {\n     global_filter=["r|/dev/zd.*|","r|/dev/rbd.*|"]\n}\n';
 
-export function newHost(name: string, address: string, drbd = '8.4.11'): Host {
+export function newHost(name: string, address: string, drbd = '8.4.11', programs?: readonly VirtualIpProgram[]): Host {
   return {
-    drbd, adjustsAtBoot: true, disks: {}, replicas: {}, active: [],
+    drbd, adjustsAtBoot: true, disks: {}, replicas: {}, active: [], programs: newPrograms(programs), notes: {},
     files: { '/etc/lvm/lvm.conf': LVM_CONF, '/etc/hostname': `${name}\n` },
     addresses: [{ interface: 'lo', address: '127.0.0.1/8' }, { interface: 'vmbr0', address: `${address}/24` }],
   };

@@ -8,6 +8,8 @@ import { allResources, dropDisk, letGuestsWrite, look, lookAfterHeal, metadataOf
 import { Output } from './output.ts';
 import { runProgram } from './programs.ts';
 import { pairOf } from './state.ts';
+import { newPrograms } from './virtual-ip-state.ts';
+import { bootPrograms, lookAtVirtualIps, losePrograms, resumePrograms } from './virtual-ip-services.ts';
 
 /** After power on: the distribution's drbd service brings up what its files say. */
 const SERVICE_MS = 8_000;
@@ -19,6 +21,7 @@ export function watchNodes(sim: Simulation): void {
     if (power === 'off') loseKernel(sim, node);
     else boot(sim, node);
   });
+  sim.corosync.onLinks(() => lookAtVirtualIps(sim));
 }
 
 /** What is in memory is gone; what is on disks says that it was not ended in order. */
@@ -35,6 +38,7 @@ function loseKernel(sim: Simulation, node: string): void {
   host.replicas = {};
   host.active = [];
   for (const resource of resources) look(sim, resource);
+  losePrograms(sim, node);
 }
 
 function boot(sim: Simulation, node: string): void {
@@ -45,6 +49,7 @@ function boot(sim: Simulation, node: string): void {
     const group = medium.label?.kind === 'physical' ? medium.label.group : undefined;
     if (group && !medium.failed) host.active.push(...Object.keys(group.volumes).map((volume) => `${group.name}/${volume}`));
   }
+  bootPrograms(sim, node);
   if (!host.adjustsAtBoot || host.drbd === '') return;
   sim.clock.after(SERVICE_MS, () => {
     if (sim.state.nodes[node]?.power !== 'on' || sim.state.nodes[node]?.startedAtMs !== bootedAtMs) return;
@@ -106,6 +111,12 @@ function mediumOf(sim: Simulation, node: string, resource: string) {
 
 /** A lab that goes on after it was saved: nodes look for each other again, and resyncs begin anew. */
 export function resumeNodes(sim: Simulation): void {
+  for (const host of Object.values(sim.state.below.hosts)) {
+    // Written by a latido that knew no virtual IP.
+    host.programs ??= newPrograms();
+    host.notes ??= {};
+  }
+  resumePrograms(sim);
   for (const resource of allResources(sim)) {
     for (const host of Object.values(sim.state.below.hosts)) {
       for (const peer of Object.values(host.replicas[resource]?.peers ?? {})) {

@@ -27,7 +27,7 @@ const STYLE = { color: false, width: 120 } as const;
 /** Told in the reason of a hold. */
 const ASKED = /event ([0-9a-f]{8}-[0-9a-f]{8}): (\S+) is .*?; (\S+) is /;
 
-export interface LifeResult { readonly problems: readonly string[]; readonly told: readonly string[]; readonly commands: number; readonly resolved: number; readonly promoted: number }
+export interface LifeResult { readonly problems: readonly string[]; readonly told: readonly string[]; readonly log: readonly string[]; readonly commands: number; readonly resolved: number; readonly promoted: number }
 
 export async function runLife(seed: number): Promise<LifeResult> {
   return new Life(seed).run();
@@ -58,7 +58,7 @@ class Life {
       if (commits > 1) this.#wanted = changed(this.#dice, this.#wanted);
     }
     await this.#inPeace();
-    return { problems: [...new Set([...this.#problems, ...this.#watch.violations])], told: this.#told, ...this.#watch.counted };
+    return { problems: [...new Set([...this.#problems, ...this.#watch.violations])], told: this.#told, log: this.#world.sim.log.lines(), ...this.#watch.counted };
   }
 
   async #bring(): Promise<void> {
@@ -124,12 +124,11 @@ class Life {
     this.#decide(name, { discard: other, event });
   }
 
-  /** What is split is not destroyed: it comes back to Git, where somebody decides. */
+  /** What is split is not destroyed, nor what stands on it: it comes back to Git, where somebody decides. */
   #bringBack(plan: Plan): void {
-    for (const { verb, ref, steps } of plan.changes) {
-      const isSplit = verb === 'delete' && steps.some(({ hold }) => hold?.code === 'SPLIT_BRAIN' && hold.reason.includes('have written apart'));
-      const before = isSplit ? this.#everWanted.get(ref.name) : undefined;
-      if (before) this.#wanted = [...this.#wanted, { ...before, guests: [] }];
+    for (const name of splitThatLeft(plan)) {
+      const before = this.#everWanted.get(name);
+      if (before && !this.#wanted.some((one) => one.name === name)) this.#wanted = [...this.#wanted, { ...before, guests: [] }];
     }
     this.#watch.commits(this.#wanted);
   }
@@ -185,4 +184,12 @@ class Life {
 function mayBeApproved(plan: Plan): boolean {
   const holds = plan.changes.flatMap((change) => [change.hold, ...change.steps.map((step) => step.hold)]).filter((hold) => hold?.approvable === true);
   return holds.length > 0;
+}
+
+/** Resources whose own removal, or that of a guest on them, waits because they are split. */
+function splitThatLeft({ changes }: Plan): readonly string[] {
+  return changes.filter(({ verb }) => verb === 'delete').flatMap(({ ref, steps }) => steps.flatMap(({ hold }) => {
+    if (hold?.code !== 'SPLIT_BRAIN') return [];
+    return hold.reason.includes('on which it stands') ? hold.reason.split(',').slice(0, 1) : [ref.name];
+  }));
 }

@@ -13,8 +13,8 @@ const HALVES = 2;
 export function drbdLivesOf(half: number): void {
   if (ALONE !== undefined) {
     test.runIf(ALONE % HALVES === half)(`seed ${ALONE}`, async () => {
-      const { problems, told } = await runLife(ALONE);
-      expect(problems, told.join('\n')).toEqual([]);
+      const { problems, told, log } = await runLife(ALONE);
+      expect(problems, [...told, ...log].join('\n')).toEqual([]);
     }, PATIENCE_MS);
     return;
   }

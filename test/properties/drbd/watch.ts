@@ -6,7 +6,8 @@ import type { Ssh, SshResult, Store } from '../../../controller/model/doors.ts';
 import { underNodeLock } from '../../../controller/observe/node-lock.ts';
 import { lostWrites } from '../../../controller/sim/nodes/data.ts';
 import { backingOf } from '../../../controller/sim/nodes/devices.ts';
-import { READ_VIRTUAL_IP } from '../../../controller/virtual-ip/scripts.ts';
+import * as drbdScripts from '../../../controller/drbd/scripts.ts';
+import * as addressScripts from '../../../controller/virtual-ip/scripts.ts';
 import { isQuorate, membersSeenBy } from '../../../controller/sim/quorum.ts';
 import type { Simulation } from '../../../controller/sim/simulation.ts';
 import type { Wanted } from './commits.ts';
@@ -15,6 +16,8 @@ import type { Wanted } from './commits.ts';
 const SIGHT_MS = 4_000;
 const LOCK = underNodeLock([]);
 const READS = /^(?:true|cat|grep|uname|ip|vgs|lvs|pvs|lvmconfig|drbdsetup (?:status|events2|show)|drbdadm (?:sh-nop|adjust -d|get-gi|dump-md))\b/;
+/** Scripts whose names say that they only read. */
+const READ_SCRIPTS: readonly unknown[] = Object.entries({ ...drbdScripts, ...addressScripts }).filter(([name]) => name.startsWith('READ_')).map(([, text]) => text);
 const NEW = /^0{15}[045]$/;
 
 type Trouble = readonly string[];
@@ -128,10 +131,12 @@ export class Watch {
     if (!sim) return;
     const now = sim.clock.now();
     const troubles = new Set<string>();
+    const resources = this.#resourcesOf(sim);
     for (const node of Object.keys(sim.state.below.hosts)) {
       if (!isInQuorum(sim, node)) troubles.add(notQuorate(node));
-      for (const resource of this.#resourcesOf(sim)) for (const one of [...unfit(sim, node, resource), ...lastGood(sim, node, resource), ...notNew(sim, resource), ...splitNow(sim, resource)]) troubles.add(one);
+      for (const resource of resources) for (const one of [...unfit(sim, node, resource), ...lastGood(sim, node, resource)]) troubles.add(one);
     }
+    for (const resource of resources) for (const one of [...notNew(sim, resource), ...splitNow(sim, resource)]) troubles.add(one);
     this.#moments = [...this.#moments.filter(({ at }) => at >= now - SIGHT_MS * 2), { at: now, troubles }];
   }
 
@@ -177,7 +182,7 @@ function isInQuorum({ state }: Simulation, node: string): boolean {
 }
 
 function isRead(command: readonly string[]): boolean {
-  return command[0] === 'sh' ? command[2] === READ_VIRTUAL_IP : READS.test(command.join(' '));
+  return command[0] === 'sh' ? READ_SCRIPTS.includes(command[2]) : READS.test(command.join(' '));
 }
 
 function resourceIn(sim: Simulation, command: readonly string[]): string | undefined {
