@@ -12,6 +12,7 @@ export class Corosync {
   readonly #sim: Simulation;
   readonly #round = new Map<string, number>();
   readonly #settledWatchers: ((node: string) => void)[] = [];
+  readonly #linkWatchers: (() => void)[] = [];
 
   constructor(sim: Simulation) {
     this.#sim = sim;
@@ -22,20 +23,24 @@ export class Corosync {
   /** The node keeps its power and its clients, but no other node hears it. */
   cut(node: string): void {
     const { corosync } = this.#sim.state.ha;
-    if (corosync.cut[node]) return;
-    corosync.cut[node] = true;
-    corosync.lostAtMs[node] = this.#sim.clock.now();
-    this.#sim.log.write(node, 'cluster network cut');
-    this.#look();
+    if (!corosync.cut[node]) {
+      corosync.cut[node] = true;
+      corosync.lostAtMs[node] = this.#sim.clock.now();
+      this.#sim.log.write(node, 'cluster network cut');
+      this.#look();
+    }
+    for (const watcher of this.#linkWatchers) watcher();
   }
 
   heal(node: string): void {
     const { corosync } = this.#sim.state.ha;
-    if (!corosync.cut[node]) return;
-    delete corosync.cut[node];
-    delete corosync.lostAtMs[node];
-    this.#sim.log.write(node, 'cluster network back');
-    this.#look();
+    if (corosync.cut[node]) {
+      delete corosync.cut[node];
+      delete corosync.lostAtMs[node];
+      this.#sim.log.write(node, 'cluster network back');
+      this.#look();
+    }
+    for (const watcher of this.#linkWatchers) watcher();
   }
 
   /** The server of the third vote: votes change at once, but nobody's membership does. */
@@ -47,6 +52,11 @@ export class Corosync {
   /** Told when a node has agreed on a new membership. */
   onSettled(watcher: (node: string) => void): void {
     this.#settledWatchers.push(watcher);
+  }
+
+  /** Told when links between nodes may have been cut or mended, before anybody has noticed. */
+  onLinks(watcher: () => void): void {
+    this.#linkWatchers.push(watcher);
   }
 
   #lost(node: string): void {
