@@ -46,11 +46,13 @@ export async function applyCommand(dir: string, options: ApplyOptions, context: 
   }
 }
 
-/** What an earlier apply left under way is waited for, so that this plan sees a cluster at rest. */
-async function settle({ env }: Opened, { terminal, world }: Context): Promise<void> {
-  for (const { step, title, how } of await settleRound(env, world.kindsFor)) {
-    terminal.err(hanging('from an earlier apply: ', `${safe(step)} ${safe(title)}: ${safe(how)}`, terminal.errStyle().width).map((line) => `${line}\n`).join(''));
-  }
+/** What an earlier apply left under way is waited for, so that this plan sees a cluster at rest. @throws Failure when Ctrl-C ends the waiting */
+async function settle({ env }: Opened, { terminal, world, interruptible }: Context): Promise<void> {
+  const tell = (line: string) => terminal.err(hanging('from an earlier apply: ', safe(line), terminal.errStyle().width).map((each) => `${each}\n`).join(''));
+  await interruptible(async (signal) => {
+    for (const { step, title, how } of await settleRound(env, world.kindsFor, { signal, onWait: (title) => tell(`${title}: its end is waited for`) })) tell(`${step} ${title}: ${how}`);
+    if (signal.aborted) throw failure('USAGE', 'nothing was done: interrupted while the end of an earlier apply was waited for', { fix: 'the next latido apply goes on waiting' });
+  }, () => 'Left at once, while the end of an earlier apply was waited for. The next latido apply goes on waiting.\n');
 }
 
 function refuseOther(wanted: PlanFile, cluster: string, commit: ReadCommit): void {
