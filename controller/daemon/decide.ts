@@ -56,7 +56,7 @@ export function isWaiting(retryAt: number, now: number, backOffMaxMs: number): b
 
 function driftHold(change: Change, desired: Desired, record: ObjectRecord, { blind }: Known): Hold | undefined {
   const object = change.subject.desired;
-  if (!object) return undefined;
+  if (!object || isScheduled(change.fields)) return undefined;
   const policy = driftPolicyOf(object, policyOf(desired.cluster.spec));
   if (policy === 'enforce') return undefined;
   if (isDrift(change, record)) return { code: 'DRIFT_POLICY', reason: `it was changed by hand, and its drift policy is ${policy}`, approvable: false };
@@ -66,7 +66,7 @@ function driftHold(change: Change, desired: Desired, record: ObjectRecord, { bli
 
 /** It was once as this very manifest asks, and is no longer. */
 export function isDrift(change: { readonly verb: Change['verb']; readonly subject: { readonly desired?: DesiredObject }; readonly fields: Change['fields'] }, record: ObjectRecord): boolean {
-  if (isRotation(change.fields)) return false;
+  if (isRotation(change.fields) || isScheduled(change.fields)) return false;
   return change.verb !== 'none' && change.verb !== 'delete' && change.subject.desired !== undefined && record.synced === specDigest(change.subject.desired);
 }
 
@@ -77,6 +77,11 @@ export function specDigest(object: DesiredObject | undefined): string {
   const known = digests.get(object) ?? createHash('sha256').update(canonicalJson(object.spec as Json)).digest('hex').slice(0, 16);
   digests.set(object, known);
   return known;
+}
+
+/** Nothing differs but that it is time for something. */
+function isScheduled(fields: Change['fields']): boolean {
+  return fields.length > 0 && fields.every((field) => field.isScheduled);
 }
 
 /** The manifest names the same secrets, and one of them has another value: that was we, not somebody in the cluster. */

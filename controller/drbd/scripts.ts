@@ -55,6 +55,66 @@ if [ -n "$found" ]; then echo "$1 is not empty:" >&2; echo "$found" >&2; exit 1;
 export const PVCREATE_EMPTY = `${CHECK_EMPTY}exec pvcreate -y "$1"
 `;
 
+/** What is known of comparisons, on the node that began them: `due`, `begun`, `ended` in seconds since the epoch, `found PEER BYTES`. */
+export const VERIFY_NOTES = '/var/lib/latido-drbd';
+
+/**
+ * Begins to compare the copies of a resource: $1 its name, $2 the moment for which it was due, $3 the sector to begin at or `-` for
+ * where it was broken off, then what drbdadm is to compare. The note is ready before and in force after: what it tells of did begin,
+ * and a disk that is full is told before anything begins.
+ */
+export const BEGIN_VERIFY = `set -eu
+umask 022
+dir=${VERIFY_NOTES}
+name=$1
+due=$2
+start=$3
+shift 3
+note=$dir/verify-$name
+trap 'rm -f "$dir/.$name.new"' EXIT
+mkdir -p "$dir"
+printf 'due %s\nbegun %s\n' "$due" "$(date +%s)" > "$dir/.$name.new"
+sync "$dir/.$name.new"
+for target in "$@"; do
+  if [ "$start" = - ]; then drbdadm verify "$target"; else drbdadm -- --start="$start" verify "$target"; fi
+done
+mv -f "$dir/.$name.new" "$note"
+sync "$dir"
+`;
+
+/** Notes what a comparison found: $1 the resource, $2 the moment for which it was due, then `PEER BYTES` each. Of another one it writes nothing. */
+export const END_VERIFY = `set -eu
+umask 022
+dir=${VERIFY_NOTES}
+name=$1
+due=$2
+shift 2
+note=$dir/verify-$name
+if [ "$(head -n 1 "$note")" != "due $due" ]; then echo "$note is of another comparison" >&2; exit 1; fi
+trap 'rm -f "$dir/.$name.new"' EXIT
+{
+  head -n 2 "$note"
+  printf 'ended %s\n' "$(date +%s)"
+  for found in "$@"; do printf 'found %s\n' "$found"; done
+} > "$dir/.$name.new"
+sync "$dir/.$name.new"
+mv -f "$dir/.$name.new" "$note"
+sync "$dir"
+`;
+
+/** Tells all notes, `verify NAME` before each; and, while one has no end, what the kernel said of comparisons. */
+export const READ_VERIFIES = `set -eu
+open=
+for note in ${VERIFY_NOTES}/verify-*; do
+  [ -e "$note" ] || continue
+  printf 'verify %s\n' "\${note##*/verify-}"
+  cat "$note"
+  grep -q '^ended ' "$note" || open=yes
+done
+if [ -n "$open" ]; then dmesg | grep -E 'drbd.*(Starting Online Verify|Online verify (done|found))' | tail -n 500; fi
+exit 0
+`;
+
 /** The command that runs one of these. */
 export function script(text: string, ...args: readonly string[]): readonly string[] {
   return ['sh', '-c', text, 'latido', ...args];

@@ -45,6 +45,8 @@ export interface FieldChange {
   readonly effect: Effect;
   /** Why it is refused, or what else a reader should know. */
   readonly note?: string;
+  /** It is due by the clock: nobody changed anything. */
+  readonly isScheduled?: true;
 }
 
 export type Verb = 'create' | 'update' | 'adopt' | 'delete' | 'none';

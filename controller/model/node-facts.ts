@@ -52,6 +52,17 @@ export interface ReplicaFact {
   readonly suspended?: string;
 }
 
+/** One comparison of the copies that was begun on this node for a schedule. Clocks are the node's own, but for `dueMs`. */
+export interface VerifyFact {
+  /** The moment for which it was due. */
+  readonly dueMs: number;
+  readonly begunMs: number;
+  /** Absent: nobody noted its end. */
+  readonly endedMs?: number;
+  /** Bytes that differed, by peer (empty: the only one, of 8.4). Absent: it runs, or was broken off. */
+  readonly found?: ReadonlyMap<string, number>;
+}
+
 export interface VolumeGroupFact { readonly name: string; readonly uuid: string; readonly sizeBytes: number; readonly freeBytes: number; readonly extentBytes: number }
 export interface LogicalVolumeFact { readonly group: string; readonly name: string; readonly uuid: string; readonly sizeBytes: number; readonly active: boolean; readonly open: boolean; readonly tags: readonly string[] }
 export interface PhysicalVolumeFact { readonly device: string; readonly group: string; readonly uuid: string; readonly sizeBytes: number; readonly freeBytes: number }
@@ -69,6 +80,8 @@ export interface NodeStorageFact {
   readonly resFiles: ReadonlyMap<string, string>;
   /** Why `drbdadm` refuses the whole configuration. */
   readonly configTrouble?: string;
+  /** Comparisons by resource; absent: they were not asked, because no file names a checksum, or could not be read. */
+  readonly verifies?: ReadonlyMap<string, VerifyFact>;
   readonly groups: readonly VolumeGroupFact[];
   readonly volumes: readonly LogicalVolumeFact[];
   readonly physical: readonly PhysicalVolumeFact[];

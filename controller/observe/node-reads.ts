@@ -11,7 +11,8 @@ import { parseStatus9 } from '../drbd/status-9.ts';
 import { ConnectionError } from '../model/doors.ts';
 import type { Ssh, SshResult } from '../model/doors.ts';
 import type { NodeStorageFact, ReplicaFact } from '../model/node-facts.ts';
-import { script } from '../drbd/scripts.ts';
+import { READ_VERIFIES, script } from '../drbd/scripts.ts';
+import { parseVerifies } from '../drbd/verify-notes.ts';
 import { parseVirtualIp } from '../virtual-ip/report.ts';
 import { READ_VIRTUAL_IP } from '../virtual-ip/scripts.ts';
 import { NODE_LOCK_BUSY, underNodeLock } from './node-lock.ts';
@@ -24,6 +25,8 @@ const RES_FILES = ['grep', '-r', '-H', '--include=*.res', '', RES_FOLDER];
 const VERSION = ['cat', '/sys/module/drbd/version'];
 /** One call for both programs. A node that does not answer it is unknown to VirtualIPs alone. */
 const VIRTUAL_IP = script(READ_VIRTUAL_IP);
+/** Only where a file names a checksum to compare by. */
+const VERIFIES = script(READ_VERIFIES);
 const FILTER = ['lvmconfig', 'devices/global_filter'];
 
 /** `drbd`: the copies as the kernel and their metadata have them; `drift`: what drbdadm says of their files. */
@@ -65,13 +68,23 @@ async function readNode(ssh: Ssh, node: string, parts: ReadonlySet<Part>): Promi
 
 type Run = (argv: readonly string[]) => Promise<SshResult>;
 
-async function readDrbd(run: Run, node: string, isDriftAsked: boolean): Promise<Pick<NodeStorageFact, 'drbdVersion' | 'resFiles' | 'replicas' | 'configTrouble'>> {
+async function readDrbd(run: Run, node: string, isDriftAsked: boolean): Promise<Pick<NodeStorageFact, 'drbdVersion' | 'resFiles' | 'replicas' | 'configTrouble' | 'verifies'>> {
   const [version, files] = await Promise.all([run(VERSION), run(RES_FILES)]);
   const resFiles = textsOf(files);
   if (version.code !== 0) return { resFiles, replicas: new Map() };
   const drbdVersion = version.stdout.trim();
   const kernel = await readKernel(run, drbdVersion, node, resFiles);
-  return { drbdVersion, resFiles, ...await readReplicas(run, node, kernel, resFiles, drbdVersion, isDriftAsked) };
+  const [replicas, verifies] = await Promise.all([
+    readReplicas(run, node, kernel, resFiles, drbdVersion, isDriftAsked),
+    isDriftAsked && [...resFiles.values()].some((text) => text.includes('verify-alg')) ? readVerifies(run, kernel) : {},
+  ]);
+  return { drbdVersion, resFiles, ...replicas, ...verifies };
+}
+
+/** A node that does not tell keeps everything else: only nothing is compared then. */
+async function readVerifies(run: Run, kernel: readonly KernelReplica[]): Promise<Pick<NodeStorageFact, 'verifies'>> {
+  const { code, stdout } = await run(VERIFIES);
+  return code === 0 ? { verifies: parseVerifies(stdout, (name) => kernel.find(({ resource }) => resource === name)?.minor) } : {};
 }
 
 async function readLvm(run: Run): Promise<Pick<NodeStorageFact, 'groups' | 'volumes' | 'physical' | 'lvmFilter'>> {

@@ -1,7 +1,7 @@
 // In: what nodes told of their DRBD, LVM and addresses. Out: nothing when a condition holds, else the reason as a sentence. Pure.
 // A node that did not tell is a reason.
 import type { Facts } from '../model/facts.ts';
-import type { NodeStorageFact, ReplicaFact } from '../model/node-facts.ts';
+import type { NodeStorageFact, PeerFact, ReplicaFact } from '../model/node-facts.ts';
 import type { Condition } from '../model/step.ts';
 import { generationsText, generationTowards, isNewGeneration, lineage, splitsOf } from './generations.ts';
 
@@ -50,10 +50,15 @@ export function notInSync(condition: Pick<Of<'drbd-in-sync'>, 'resource' | 'node
   for (const [node, replica] of found) {
     if (replica.disk !== 'UpToDate') return `${condition.resource} on ${node} is ${replica.disk}${progress(replica)}`;
     // Peers that are not asked about hold no data: they only vote.
-    const behind = replica.peers.filter(({ name }) => condition.nodes.includes(name)).find((peer) => peer.disk !== 'UpToDate' || peer.outOfSyncBytes > 0 || peer.replication !== 'Established');
+    const behind = replica.peers.filter(({ name }) => condition.nodes.includes(name)).find((peer) => peer.disk !== 'UpToDate' || peer.outOfSyncBytes > 0 || !isSteady(peer));
     if (behind) return `${condition.resource}: ${behind.name} is ${behind.disk}, ${behind.replication}${behind.outOfSyncBytes > 0 ? `, ${behind.outOfSyncBytes} bytes out of sync` : ''}${behind.donePercent === undefined ? '' : `, ${Math.floor(behind.donePercent)} % done`}`;
   }
   return undefined;
+}
+
+/** Copies that are being compared are as equal as before. */
+function isSteady({ replication }: PeerFact): boolean {
+  return replication === 'Established' || replication === 'VerifyS' || replication === 'VerifyT';
 }
 
 function progress({ peers }: ReplicaFact): string {
