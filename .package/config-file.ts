@@ -16,6 +16,7 @@ const EXAMPLES: Readonly<Record<string, Json>> = {
   'source.ssh.key': '/etc/latido/deploy-key', 'source.ssh.knownHosts': '/etc/latido/known_hosts',
   'source.https.token': { file: '/etc/latido/git.token' }, 'source.https.user': 'latido', 'source.https.ca': '/etc/latido/git-ca.pem',
   'source.signers.allowedSigners': '/etc/latido/allowed_signers', 'source.signers.keyring': '/etc/latido/signers.gpg',
+  'follow.address': '10.0.0.50',
   'listen.certificate': '/etc/pve/local/pve-ssl.pem', 'listen.key': '/etc/pve/local/pve-ssl.key',
   'listen.tokens[].name': 'prometheus', 'listen.tokens[].hash': `sha256:${'0'.repeat(64)}`, 'listen.tokens[].may': ['metrics'],
   'listen.webhook.secret': { file: '/etc/latido/webhook.secret' },

@@ -120,6 +120,7 @@ function daemonDoors(): DaemonDoors {
       process.on('SIGHUP', call);
       return () => process.removeListener('SIGHUP', call);
     },
+    ownAddresses: async () => (await import('./env/own-addresses.ts')).ownAddresses(),
     https: {
       check: async (place) => (await import('./env/https-listener.ts')).httpsDoor().check(place),
       listen: async (place, answer) => (await import('./env/https-listener.ts')).httpsDoor().listen(place, answer),

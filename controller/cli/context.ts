@@ -76,6 +76,8 @@ export interface DaemonDoors {
   ask(where: { readonly cluster?: string; readonly stateDir?: string }, request: JsonObject): Promise<JsonObject>;
   /** SIGHUP; answers how to stop. */
   onReload(call: () => void): () => void;
+  /** The addresses of this machine, as the kernel writes them; of a lab's node, when it is said that we are on one. */
+  ownAddresses(): Promise<readonly string[]>;
   readonly https: HttpsDoor;
   /** A bearer token with 256 bits of chance. */
   newToken(): string;

@@ -1,9 +1,11 @@
 // `latido run`: the daemon. Finds out where the cluster is (from the newest commit, else the last good one), opens it and runs;
 // begins again when the commit names another way to it, or with the configuration as it is then on SIGHUP.
+import { FOLLOW_PATIENCE_SECONDS } from '../config/schema.ts';
 import type { DaemonConfig } from '../config/schema.ts';
+import type { DaemonParts } from '../daemon/loop.ts';
 import { runDaemon } from '../daemon/loop.ts';
 import type { ClusterSpec, DesiredObject } from '../model/desired.ts';
-import type { CommitSource, Store } from '../model/doors.ts';
+import type { CommitSource, Lease, Store } from '../model/doors.ts';
 import { Failure, failure } from '../model/finding.ts';
 import type { Context, ExitCode, World } from './context.ts';
 import { configPlace } from './daemon-config.ts';
@@ -78,7 +80,7 @@ async function runOnce(setup: Setup, signal: AbortSignal, { world }: Context): P
     const end = await runDaemon({
       env, source, lease, control, signal, reload: reload.signal, kindsFor: world.kindsFor,
       publishPlan: (plan) => ({ plan: planToJson(plan), text: renderPlan(plan, { ...PLAIN, verbose: false }, null) }),
-      ...(supervisor ? { supervisor } : {}), ...(files ? { files } : {}), ...(await listenParts(config, opened, world)), ...(await notifyParts(config, env, world)), options: { intervalMs: (config.intervalSeconds ?? INTERVAL_SECONDS) * 1000 },
+      ...followParts(config, lease, world), ...(supervisor ? { supervisor } : {}), ...(files ? { files } : {}), ...(await listenParts(config, opened, world)), ...(await notifyParts(config, env, world)), options: { intervalMs: (config.intervalSeconds ?? INTERVAL_SECONDS) * 1000 },
       isSameCluster: (spec) => wayTo(spec) === wayTo(cluster.spec),
     });
     return end === 'stopped' ? 'stopped' : reload.signal.aborted ? 'told' : 'moved';
@@ -86,6 +88,13 @@ async function runOnce(setup: Setup, signal: AbortSignal, { world }: Context): P
     stopHearing();
     await close();
   }
+}
+
+/** Without a lease that all nodes see, an address on two nodes would be two writers. */
+export function followParts({ follow }: DaemonConfig, lease: Lease, { daemon }: World): Pick<DaemonParts, 'follow'> {
+  if (follow === undefined) return {};
+  if (!lease.isFree) throw failure('CONFIG_INVALID', 'follow is for the nodes of a cluster: here no /etc/pve can be used, through which their daemons agree', { fix: 'run it as root on a node (latido-node.service), or remove follow' });
+  return { follow: { address: follow.address, patienceMs: (follow.patienceSeconds ?? FOLLOW_PATIENCE_SECONDS) * 1000, ownAddresses: () => daemon.ownAddresses() } };
 }
 
 /** Who asks for the plan has a terminal of another width, or none. */

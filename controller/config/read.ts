@@ -4,6 +4,7 @@ import { parseFiles } from '../manifests/parse.ts';
 import { schemaTroubles } from '../manifests/schema.ts';
 import { Failure } from '../model/finding.ts';
 import type { Finding } from '../model/finding.ts';
+import { followMistakes } from './follow-checks.ts';
 import { toldMistakes } from './notify-checks.ts';
 import { CONFIG_SCHEMA } from './schema.ts';
 import type { DaemonConfig } from './schema.ts';
@@ -24,7 +25,7 @@ export function readConfig(text: string, path: string): DaemonConfig {
   const config = document.value as unknown as DaemonConfig;
   const { repository, directory } = config.source;
   if ((repository === undefined) === (directory === undefined)) throw new Failure(mistake('source names neither a repository nor a directory, or both', document.place('/source'), 'write one of the two'));
-  const told = toldMistakes(config);
+  const told = [...followMistakes(config), ...toldMistakes(config)];
   if (told.length > 0) throw new Failure(...told.map(({ pointer, fact, fix }) => mistake(fact, document.place(pointer), fix)));
   return config;
 }

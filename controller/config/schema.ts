@@ -53,11 +53,19 @@ export interface SecretsConfig {
   readonly ageKey?: SecretPlace;
 }
 
+export interface FollowConfig {
+  readonly address: string;
+  readonly patienceSeconds?: number;
+}
+
+export const FOLLOW_PATIENCE_SECONDS = 60;
+
 export interface DaemonConfig {
   readonly cluster: string;
   readonly source: SourceConfig;
   readonly state?: string;
   readonly intervalSeconds?: number;
+  readonly follow?: FollowConfig;
   readonly listen?: ListenConfig;
   readonly notify?: readonly NotifyConfig[];
   readonly forge?: ForgeConfig;
@@ -150,12 +158,17 @@ const SECRETS = object('Where `{ secret: NAME }` of a manifest is found; the fir
   ageKey: secret('The age identity (AGE-SECRET-KEY-1…) that opens `*.sops.yaml` of the repository.'),
 });
 
+const FOLLOW = object('For daemons on the nodes of a cluster (latido-node): works only on the node that has this address, and stands by on the others. When the address moves, the step under way is ended there, and the daemon of the other node goes on. Two never work at once, whoever has the address: that is prevented by the lease in /etc/pve. Absent: the daemon that asks first works, until it ends.', {
+  address: { ...LINE, pattern: '^[0-9A-Fa-f:.]+$', description: 'The address of a VirtualIP, without its prefix: `10.0.0.50`. It is written here and not only in the manifests, because a daemon has to know it before it reads them.' },
+  patienceSeconds: { type: 'integer', minimum: 30, maximum: 86_400, default: FOLLOW_PATIENCE_SECONDS, description: 'When no daemon had the lease for so long (no node has the address, or none runs where it is), this one works without the address, so that the address can be mended, and lets go of the lease for a moment each time as much has passed. A node that dies keeps the lease for two minutes more.' },
+}, ['address']);
+
 export const CONFIG_SCHEMA: JsonObject = {
   ...object('The daemon\'s configuration.', {
     cluster: { ...LINE, pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$', description: 'Which cluster: the name of its Cluster document.' },
     source: SOURCE,
     state: { ...FILE, description: 'Folder of what latido remembers. Absent: /var/lib/latido/CLUSTER as a service, else below $XDG_STATE_HOME/latido.' },
     intervalSeconds: { type: 'integer', minimum: 10, maximum: 86_400, default: 300, description: 'A full look at least so often.' },
-    listen: LISTEN, notify: NOTIFY, forge: FORGE, secrets: SECRETS,
+    follow: FOLLOW, listen: LISTEN, notify: NOTIFY, forge: FORGE, secrets: SECRETS,
   }, ['cluster', 'source']),
 };

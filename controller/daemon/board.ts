@@ -18,7 +18,7 @@ export type Phase = 'starting' | 'stand-by' | 'working' | 'waiting' | 'stopping'
 
 export class Board {
   phase: Phase = 'starting';
-  /** Who has the lease instead of us. */
+  /** Why we stand by: who has the lease, or where the address is not that we follow. */
   standingBy: string | undefined;
   cluster = '';
   plan: Plan | undefined;
@@ -46,7 +46,7 @@ export class Board {
 
   #standing(commits: Commits): Standing {
     const { refused, unreachable, good } = commits;
-    if (this.standingBy !== undefined) return { is: 'waiting', reason: 'StandBy', message: `${this.standingBy} has the lease` };
+    if (this.standingBy !== undefined) return { is: 'waiting', reason: 'StandBy', message: this.standingBy };
     if (this.trouble) return { is: 'waiting', reason: 'ClusterTrouble', message: this.trouble.message };
     if (refused) return { is: 'stalled', reason: good ? 'CommitRefused' : 'NoGoodCommit', message: `${refused.revision} is not taken: ${summary(refused.findings)}` };
     if (!good) return { is: 'waiting', reason: 'NoCommit', message: unreachable ? summary(unreachable.findings) : 'no commit has been read yet' };

@@ -16,6 +16,8 @@ import { Commits } from './commits.ts';
 import { controlAnswers } from './control.ts';
 import { isWaiting } from './decide.ts';
 import { feedOf } from './feed.ts';
+import { Follower } from './follower.ts';
+import type { Follow } from './follower.ts';
 import { watchFiles, watchHints } from './hints.ts';
 import { Memory } from './memory.ts';
 import { backOffMs, DAEMON_OPTIONS } from './options.ts';
@@ -33,6 +35,8 @@ export interface DaemonParts {
   readonly env: Env;
   readonly source: CommitSource;
   readonly lease: Lease;
+  /** Works only where this address is; the lease must be one that all nodes see. */
+  readonly follow?: Follow;
   readonly kindsFor: KindsFor;
   readonly options?: Partial<DaemonOptions>;
   /** SIGTERM: running steps end, then the daemon. */
@@ -76,10 +80,13 @@ class Daemon {
   readonly #triggers: Triggers;
   readonly #board = new Board();
   readonly #tenure: Tenure;
+  readonly #follower: Follower | undefined;
   readonly #files: FileReader | undefined;
   /** Ends everything that runs beside the rounds. */
   readonly #over = new AbortController();
   readonly #stop = new AbortController();
+  /** Ends the round under way after its current steps. */
+  #endRound: (() => void) | undefined;
   #failures = 0;
   #end: DaemonEnd = 'stopped';
   #stopListening: (() => Promise<void>) | undefined;
@@ -90,7 +97,8 @@ class Daemon {
     this.#env = watched.env;
     this.#options = { ...DAEMON_OPTIONS, ...parts.options };
     this.#triggers = new Triggers(this.#env.clock);
-    this.#tenure = new Tenure(parts.lease, this.#env.clock, memory);
+    this.#follower = parts.follow && new Follower(parts.follow, this.#options, this.#env.clock);
+    this.#tenure = new Tenure(parts.lease, this.#env.clock, memory, this.#follower);
     this.#files = parts.files && createFileReader({ ...parts.files, pve: this.#env.pve });
   }
 
@@ -103,7 +111,7 @@ class Daemon {
     });
     const unwatch = source.watch(() => this.#triggers.tell('commit'));
     this.#watchCluster();
-    const beside = [this.#tenure.keep(this.#options.renewMs, this.#over.signal), this.#pingSupervisor()];
+    const beside = [this.#tenure.keep(this.#options.renewMs, this.#over.signal), this.#follower?.watch(this.#options.followMs, this.#over.signal, () => this.#leave()), this.#pingSupervisor()];
     let closeBeside: (() => Promise<void>) | undefined;
     try {
       await this.parts.listener?.start(feedOf(this.memory, this.#board, this.commits));
@@ -128,9 +136,9 @@ class Daemon {
 
   async #run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      const by = await this.#tenure.ensure();
-      if (by !== undefined) {
-        await this.#standBy(by);
+      const why = await this.#tenure.ensure();
+      if (why !== undefined) {
+        await this.#standBy(why);
         continue;
       }
       if (this.#board.standingBy !== undefined) {
@@ -146,15 +154,24 @@ class Daemon {
       }
       this.#board.phase = 'waiting';
       await this.#pause(end);
+      await this.#tenure.rest();
     }
   }
 
-  async #standBy(by: string): Promise<void> {
+  /** The address that we follow has left: what runs is ended, and the lease is given up at the next turn of the loop. */
+  #leave(): void {
+    if (!this.#tenure.isToLeave) return;
+    this.#endRound?.();
+    this.#triggers.tell('stand-by');
+  }
+
+  async #standBy(why: string): Promise<void> {
+    const { followMs, standByMs } = this.#options;
     this.#board.phase = 'stand-by';
-    this.#board.standingBy = by;
+    this.#board.standingBy = why;
     this.#board.conclude(this.commits, this.#env.clock.now());
-    await this.#tell(`STATUS=standing by: ${by} has the lease`);
-    await this.#pulse.rest(this.#env.clock.sleep(this.#options.standByMs, this.#stop.signal).catch(() => undefined));
+    await this.#tell(`STATUS=standing by: ${why}`);
+    await this.#pulse.rest(this.#env.clock.sleep(this.#follower ? Math.min(followMs, standByMs) : standByMs, this.#stop.signal).catch(() => undefined));
     this.#triggers.tell('stand-by');
   }
 
@@ -165,6 +182,7 @@ class Daemon {
     const ending = new AbortController();
     const abort = () => ending.abort(new Error('the round ends early'));
     const offStop = once(this.#stop.signal, abort);
+    this.#endRound = abort;
     // A newer commit does not wait for the rest of an older one's plan.
     const offCommit = this.#triggers.listen((cause) => { if (cause === 'commit') void this.#endForNewer(abort); });
     const startedAt = clock.now();
@@ -188,6 +206,7 @@ class Daemon {
       return undefined;
     } finally {
       done();
+      this.#endRound = undefined;
       offStop();
       offCommit();
       this.#board.conclude(commits, clock.now());
@@ -221,7 +240,7 @@ class Daemon {
 
   async #pause(end: RoundEnd | undefined): Promise<void> {
     const { gapMs, backOff } = this.#options;
-    const ms = this.#failures > 0 ? backOffMs(this.#failures, backOff, this.#env.random) : this.#nextLookMs(end);
+    const ms = Math.min(this.#tenure.turnMs, this.#failures > 0 ? backOffMs(this.#failures, backOff, this.#env.random) : this.#nextLookMs(end));
     const now = this.#env.clock.now();
     this.#board.nextAt = now + ms;
     await this.#pulse.rest(this.#env.clock.sleep(Math.min(gapMs, ms), this.#stop.signal).catch(() => undefined));

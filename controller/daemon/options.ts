@@ -15,6 +15,12 @@ export interface DaemonOptions {
   readonly backOff: { readonly firstMs: number; readonly maxMs: number };
   /** A stand-by asks for the lease so often. */
   readonly standByMs: number;
+  /** A daemon that follows an address looks so often whether it is here. */
+  readonly followMs: number;
+  /** So many looks in a row without it, and the lease is given up: when keepalived reads its configuration anew the address may be away for a moment. */
+  readonly awayLooks: number;
+  /** Who has the lease without the address lets it go for so long, again and again: some looks of the one that has both the address and no lease. */
+  readonly yieldMs: number;
   /** The lease is renewed so often, in rounds and between them: a quarter of the 120 s of Proxmox's locks. */
   readonly renewMs: number;
   /** So many undone repairs within the window, and the object is left alone. */
@@ -30,7 +36,7 @@ export interface DaemonOptions {
 export const DAEMON_OPTIONS: DaemonOptions = {
   intervalMs: 5 * 60_000, hintsMs: 10_000, filesMs: 1_000, gapMs: 1_000, checkMs: 15_000,
   backOff: { firstMs: 5_000, maxMs: 15 * 60_000 },
-  standByMs: 10_000, renewMs: 30_000,
+  standByMs: 10_000, followMs: 3_000, awayLooks: 4, yieldMs: 12_000, renewMs: 30_000,
   pingPong: { repairs: 5, windowMs: 60 * 60_000 },
   stuckMs: 15 * 60_000, roundMaxMs: 12 * 3600_000, stopGraceMs: 60_000,
 };

@@ -21,6 +21,7 @@ export interface PmxcfsLeaseOptions {
 }
 
 export interface PmxcfsLease extends Lease {
+  isFree(): Promise<boolean>;
   /** Whether the last good renewal is young enough to go on working without another. */
   isFresh(): boolean;
 }
@@ -36,6 +37,8 @@ export function createPmxcfsLease(options: PmxcfsLeaseOptions): PmxcfsLease {
   let requestedAtMs: number | undefined;
   /** The newest mtime that we wrote: a clock that was set back must not make us lose. */
   let mtime = 0;
+  /** The lock of others as it was when we last looked, and since when. */
+  let seen: { readonly mtime: number; readonly sinceMs: number } | undefined;
   let turn: Promise<unknown> = Promise.resolve();
 
   // One at a time: a renewal that overtakes an earlier one would make that one fail with an older mtime.
@@ -100,8 +103,19 @@ export function createPmxcfsLease(options: PmxcfsLeaseOptions): PmxcfsLease {
     return { held: false, by: 'another node, or a lock that has not run out' };
   };
 
+  /** Looks only: nothing is asked of the one that has it. A member without quorum sees an old lock, and is refused when it takes it. */
+  const isFree = async (): Promise<boolean> => {
+    const found = await files.mtime(path);
+    if (!found.ok) {
+      seen = undefined;
+      return found.errno === 'ENOENT' && (await files.read('.version')).ok;
+    }
+    if (seen?.mtime !== found.value) seen = { mtime: found.value, sinceMs: clock.now() };
+    return ageMs(seen.sinceMs) > LIFETIME_MS;
+  };
+
   return {
-    isFresh,
+    isFresh, isFree,
     acquire: () => inTurn(async () => {
       if (await renew()) return { held: true };
       const here = await local.acquire();

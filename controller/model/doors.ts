@@ -147,6 +147,8 @@ export interface Lease {
   renew(): Promise<boolean>;
   /** Lets another one have it at once. */
   release(): Promise<void>;
+  /** Whether nobody has it: given back, or not renewed for as long as it lives. False also when nobody can say. Absent: it binds this machine alone. */
+  isFree?(): Promise<boolean>;
 }
 
 /** What a file operation came to: its value, or the name of the errno (`EACCES`). */

@@ -16,7 +16,7 @@ async function latido(daemon: DaemonWorld, running: Running, ...args: string[]) 
   const world: World = {
     clock: daemon.sim.clock, version: '1', reportTo: undefined, tableVersions: [], tables: () => { throw new Error('no tables'); }, kindsFor: () => { throw new Error('no kinds'); },
     readText: missing, writeText: missing, open: missing, machine: missing, lab: missing, demo: missing, simulate: missing,
-    daemon: { store: () => { throw new Error('no store'); }, open: missing, ask: (_, request) => running.ask(request), onReload: () => () => undefined, warn: () => undefined, random: () => 0.5, https: { check: missing, listen: missing }, newToken: () => 'lat_test', readSecret: missing, outbound: missing, usage: () => ({ cpuSeconds: 1, residentBytes: 2, startedAtSeconds: 3 }) },
+    daemon: { store: () => { throw new Error('no store'); }, open: missing, ask: (_, request) => running.ask(request), onReload: () => () => undefined, ownAddresses: () => Promise.resolve([]), warn: () => undefined, random: () => 0.5, https: { check: missing, listen: missing }, newToken: () => 'lat_test', readSecret: missing, outbound: missing, usage: () => ({ cpuSeconds: 1, residentBytes: 2, startedAtSeconds: 3 }) },
   };
   const context: Context = {
     terminal: { out: (text) => void (told.out += text), err: (text) => void (told.err += text), style, errStyle: style, interactive: false, live: false, ask: () => Promise.resolve(undefined), ticker: () => () => undefined },

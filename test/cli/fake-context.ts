@@ -10,7 +10,7 @@ export function contextOf(world: Partial<World>, terminal: Partial<Terminal> = {
   const told: Told = { out: '', err: '' };
   const missing = () => Promise.reject(failure('USAGE', 'not in this test'));
   const style = () => ({ color: false, width: 100, rows: 40 });
-  const daemon: DaemonDoors = { store: () => { throw new Error('no store'); }, open: missing, ask: missing, onReload: () => () => undefined, warn: (text) => void (told.err += `${text}\n`), random: () => 0.5, https: { check: missing, listen: missing }, newToken: () => 'lat_test', readSecret: missing, outbound: missing, usage: () => ({ cpuSeconds: 1, residentBytes: 2, startedAtSeconds: 3 }) };
+  const daemon: DaemonDoors = { store: () => { throw new Error('no store'); }, open: missing, ask: missing, onReload: () => () => undefined, ownAddresses: () => Promise.resolve([]), warn: (text) => void (told.err += `${text}\n`), random: () => 0.5, https: { check: missing, listen: missing }, newToken: () => 'lat_test', readSecret: missing, outbound: missing, usage: () => ({ cpuSeconds: 1, residentBytes: 2, startedAtSeconds: 3 }) };
   return {
     told,
     context: {

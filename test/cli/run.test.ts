@@ -17,7 +17,7 @@ async function latido(args: readonly string[], more: { readonly commands?: Parti
     clock: { now: () => 0, sleep: () => Promise.resolve() }, version: '1.2.3', reportTo: 'https://example.org/issues', tableVersions: tableVersions(), tables: loadApiTables,
     kindsFor: (release) => ({ version: release, kinds: createRegistry(loadApiTables(release)) }),
     readText: (file) => Promise.reject(failure('USAGE', `${file} could not be read: ENOENT`)), writeText: missing, open: missing, machine: missing, lab: missing, demo: missing, simulate: missing,
-    daemon: { store: () => { throw failure('DAEMON_ABSENT', 'not here'); }, open: missing, ask: () => Promise.reject(failure('DAEMON_ABSENT', 'no daemon runs', { fix: 'start it with: latido run' })), onReload: () => () => undefined, warn: () => undefined, random: () => 0.5, https: { check: missing, listen: missing }, newToken: () => 'lat_test', readSecret: missing, outbound: missing, usage: () => ({ cpuSeconds: 1, residentBytes: 2, startedAtSeconds: 3 }) },
+    daemon: { store: () => { throw failure('DAEMON_ABSENT', 'not here'); }, open: missing, ask: () => Promise.reject(failure('DAEMON_ABSENT', 'no daemon runs', { fix: 'start it with: latido run' })), onReload: () => () => undefined, ownAddresses: () => Promise.resolve([]), warn: () => undefined, random: () => 0.5, https: { check: missing, listen: missing }, newToken: () => 'lat_test', readSecret: missing, outbound: missing, usage: () => ({ cpuSeconds: 1, residentBytes: 2, startedAtSeconds: 3 }) },
   };
   const context: Context = {
     terminal: { out: (text) => void (told.out += text), err: (text) => void (told.err += text), style, errStyle: style, interactive: false, live: false, ask: () => Promise.resolve(undefined), ticker: () => () => undefined },

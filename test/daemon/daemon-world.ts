@@ -56,6 +56,7 @@ export class SharedLease {
       },
       renew: async () => this.holder === name,
       release: async () => { if (this.holder === name) this.holder = undefined; },
+      isFree: async () => this.holder === undefined,
     };
   }
 }
@@ -150,7 +151,7 @@ export function sourceOf(mortal: Mortal, source: CommitSource): CommitSource {
 }
 
 export function leaseOf(mortal: Mortal, lease: Lease): Lease {
-  return { acquire: () => mortal.whileAlive(() => lease.acquire()), renew: () => mortal.whileAlive(() => lease.renew()), release: () => mortal.whileAlive(() => lease.release()) };
+  return { acquire: () => mortal.whileAlive(() => lease.acquire()), renew: () => mortal.whileAlive(() => lease.renew()), release: () => mortal.whileAlive(() => lease.release()), ...(lease.isFree ? { isFree: () => mortal.whileAlive(async () => (await lease.isFree?.()) === true) } : {}) };
 }
 
 export function lines(store: MemoryStore, name: string): readonly unknown[] {

@@ -1,6 +1,7 @@
 // Several daemons of one cluster, one a node, with the lease of /etc/pve: the one that has it works, the others stand by. A
 // node's power takes its daemon with it; a node without network reaches nobody. What must never happen is noted at each write.
 import { runDaemon } from '../../controller/daemon/loop.ts';
+import type { DaemonParts } from '../../controller/daemon/loop.ts';
 import type { DaemonOptions } from '../../controller/daemon/options.ts';
 import { createMemoryStore } from '../../controller/env/memory-store.ts';
 import type { MemoryStore } from '../../controller/env/memory-store.ts';
@@ -17,6 +18,10 @@ import { FakeSource, leaseOf, lines, sourceOf } from './daemon-world.ts';
 
 /** A write that went out may be so much older than what it does: the answer of the lease, and the way. */
 const ON_THE_WAY_MS = 4_000;
+
+/** What daemons follow that are told to. */
+export const ADDRESS = '10.0.0.50';
+const PATIENCE_MS = 60_000;
 
 /** A guest that latido did not make. */
 export const STRANGER = 900;
@@ -35,6 +40,8 @@ export class Fleet {
   isApiDown = false;
   /** Each request is lost so often. */
   lossRate = 0;
+  /** The nodes that have the cluster's address, when the daemons are told to follow it. */
+  addressOn: readonly string[] | undefined;
   readonly #members = new Map<string, Member>();
 
   constructor(readonly nodes: readonly string[], private readonly options: Partial<DaemonOptions> = {}, world: WorldOptions = {}) {
@@ -56,8 +63,12 @@ export class Fleet {
     const mortal: Mortal = new Mortal({ envOf: (transport, store) => this.world.envOf(transport, store), transport: () => this.#transport(node, () => member) }, this.store(node));
     const member: Member = { node, mortal, lease, stop };
     this.#members.set(node, member);
-    void runDaemon({ env: mortal.env, source: sourceOf(mortal, this.source), lease: leaseOf(mortal, lease), kindsFor, signal: stop.signal, options: { hintsMs: 0, ...this.options } })
+    void runDaemon({ env: mortal.env, source: sourceOf(mortal, this.source), lease: leaseOf(mortal, lease), kindsFor, signal: stop.signal, ...this.#follow(node), options: { hintsMs: 0, ...this.options } })
       .catch((error: unknown) => this.violations.add(`the daemon of ${node} ended: ${String(error)}`)).then(() => this.#gone(member));
+  }
+
+  #follow(node: string): Pick<DaemonParts, 'follow'> {
+    return this.addressOn === undefined ? {} : { follow: { address: ADDRESS, patienceMs: PATIENCE_MS, ownAddresses: () => Promise.resolve(this.addressOn?.includes(node) === true ? ['127.0.0.1', ADDRESS] : ['127.0.0.1']) } };
   }
 
   /** `kill -9`, or the node's power. */

@@ -1,0 +1,22 @@
+// `follow` of the configuration becomes what the loop asks; without a lease of the whole cluster it is refused.
+import { expect, test } from 'vitest';
+import { followParts } from '../../controller/cli/daemon-run.ts';
+import { Failure } from '../../controller/model/finding.ts';
+import type { Lease } from '../../controller/model/doors.ts';
+import { contextOf } from './fake-context.ts';
+
+const machineLease: Lease = { acquire: () => Promise.resolve({ held: true }), renew: () => Promise.resolve(true), release: () => Promise.resolve() };
+const clusterLease: Lease = { ...machineLease, isFree: () => Promise.resolve(true) };
+const config = (follow?: object) => ({ cluster: 'a', source: { directory: '/x' }, ...(follow ? { follow: { address: '10.0.0.50', ...follow } } : {}) });
+
+test('nothing is followed that is not named', () => expect(followParts(config(), machineLease, contextOf({}).context.world)).toEqual({}));
+
+test('a minute of patience, or as much as is written', () => {
+  const { world } = contextOf({}).context;
+  expect(followParts(config({}), clusterLease, world)).toMatchObject({ follow: { address: '10.0.0.50', patienceMs: 60_000 } });
+  expect(followParts(config({ patienceSeconds: 300 }), clusterLease, world)).toMatchObject({ follow: { patienceMs: 300_000 } });
+});
+
+test('a lease of this machine alone would let two nodes write', () => {
+  expect(() => followParts(config({}), machineLease, contextOf({}).context.world)).toThrow(Failure);
+});
