@@ -54,7 +54,7 @@ export function createLooker(env: Env, version: string): Looker {
 /** Which nodes only tell over ssh whether it holds, and what of them it takes: a wait asks again and again. */
 function askedOf(condition: Condition): { readonly nodes: readonly string[]; readonly part: Part } | undefined {
   switch (condition.is) {
-    case 'drbd-in-sync': case 'drbd-connected': case 'drbd-not-split': case 'drbd-new': return { nodes: condition.nodes, part: 'drbd' };
+    case 'drbd-in-sync': case 'drbd-connected': case 'drbd-not-split': case 'drbd-new': case 'drbd-dispensable': return { nodes: condition.nodes, part: 'drbd' };
     case 'drbd-role': case 'drbd-uptodate': case 'drbd-usable': return { nodes: [condition.node], part: 'drbd' };
     case 'drbd-generations': return { nodes: Object.keys(condition.generations), part: 'drbd' };
     case 'volume-absent': case 'volume-is': case 'group-unused': return { nodes: [condition.node], part: 'lvm' };

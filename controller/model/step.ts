@@ -36,6 +36,8 @@ export type Condition =
   | { readonly is: 'drbd-uptodate'; readonly resource: string; readonly node: string }
   /** Whoever opens its device on the node reads and writes good data: it is Primary there, or becomes so when it is opened (`promotes`, DRBD 9), and an UpToDate copy is in reach. */
   | { readonly is: 'drbd-usable'; readonly resource: string; readonly node: string; readonly promotes?: boolean }
+  /** The node may go: whatever good copy it has, a connected peer has as well, and nobody is resynchronised from it. `nodes` tell of both sides. */
+  | { readonly is: 'drbd-dispensable'; readonly node: string; readonly nodes: readonly string[] }
   /** No two of these nodes have written apart from each other. */
   | { readonly is: 'drbd-not-split'; readonly resource: string; readonly nodes: readonly string[] }
   /** The generations are those that were planned on, by node: `current:bitmap` of each peer in the order of their names. For what cannot be undone. */

@@ -3,6 +3,7 @@
 import type { Facts, GuestFact, TaskFact } from '../model/facts.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Condition } from '../model/step.ts';
+import { indispensable } from './dispensable.ts';
 import { addressElsewhere, groupUsed, notConnected, notInSync, notNew, notUpToDate, otherGenerations, otherLogicalVolume, otherRole, split, unusable, volumeThere } from './drbd.ts';
 
 /** Fresh knowledge about one moment; guests that were asked singly replace what the bulk call said. */
@@ -37,6 +38,7 @@ export function unmet(condition: Condition, now: Now): string | undefined {
     case 'drbd-role': return otherRole(condition, now);
     case 'drbd-uptodate': return notUpToDate(condition, now);
     case 'drbd-usable': return unusable(condition, now);
+    case 'drbd-dispensable': return indispensable(condition.node, now)?.reason;
     case 'drbd-not-split': return split(condition, now);
     case 'drbd-generations': return otherGenerations(condition, now);
     case 'volume-absent': return volumeThere(condition, now);

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { Facts } from '../../controller/model/facts.ts';
+import { bare, peer, replica, world } from './drbd-scene.ts';
 import { ask, found } from './scene.ts';
 
 const GUEST = { type: 'qemu', node: 'pve1', status: 'stopped', template: false, tags: [] as string[], memMax: 0 } as const;
@@ -24,4 +26,27 @@ describe('a node', () => {
     expect(ask({ kind: 'Node', name: 'pve1', spec: { role: 'master' }, others }).findings).toEqual([]);
     expect(found(ask({ kind: 'Node', name: 'pve2', spec: { role: 'master' }, others: [{ kind: 'Node', name: 'pve1', spec: { role: 'master' } }] }).findings)).toEqual(['DUPLICATE spec.role: pve1 is the master already']);
   });
+});
+
+describe('a node in maintenance that mirrors disks', () => {
+  const lone = world(bare('pve1', { replicas: new Map([['r9', replica({ resource: 'r9', peers: [peer('pve2', { disk: 'Inconsistent' })] })]]) }), bare('pve2'));
+  const whole = world(bare('pve1', { replicas: new Map([['r9', replica({ resource: 'r9', peers: [peer('pve2')] })]]) }), bare('pve2'));
+  const WHY = 'pve1 has the last good copy of r9: pve2 is Inconsistent';
+  const node = (storageNodes: Facts['storageNodes'], more: Partial<Facts> = {}) => ask({ kind: 'Node', name: 'pve1', spec: { maintenance: true }, facts: { ...(storageNodes ? { storageNodes } : {}), ...more } });
+  const guest = (storageNodes: Facts['storageNodes'], maintenance = true) => ask({
+    kind: 'VirtualMachine', name: '110', spec: { vmid: 110, power: 'running', config: { scsi0: { storage: 'nas', size: '8G' } } }, others: [{ kind: 'Node', name: 'pve1', spec: { maintenance } }],
+    facts: { ...(storageNodes ? { storageNodes } : {}), guests: new Map([[110, { ...GUEST, vmid: 110, name: '110', status: 'running', tags: ['latido'] }]]), storages: ['pve1', 'pve2'].map((name) => ({ storage: 'nas', node: name, type: 'nfs', shared: true, content: ['images'], total: 2 ** 40, used: 0, active: true })) },
+    answers: { '/nodes/pve1/qemu/110/pending': { ok: true, data: [{ key: 'name', value: '110' }, { key: 'tags', value: 'latido' }, { key: 'scsi0', value: 'nas:110/vm-110-disk-0.qcow2,size=8G' }] }, '/nodes/pve1/qemu/110/migrate': { ok: true, data: { local_disks: [], local_resources: [] } } },
+  }).steps;
+  test('is held while it has the last good copy of anything, whoever made that', () => {
+    const told = node(lone);
+    expect([told.verb, told.fields, told.steps.map(({ hold }) => hold)]).toEqual(['update', [{ path: 'maintenance', from: 'in use', to: 'free to be taken down', effect: 'refused', note: WHY }], [{ code: 'LAST_COPY', reason: WHY, approvable: false }]]);
+  });
+  test('keeps its guests meanwhile, whatever they stand on', () => expect(guest(lone).map(({ title, hold }) => [title, hold?.code, hold?.reason])).toEqual([['migrate from pve1 to pve2 while it runs', 'LAST_COPY', `pve1 may not be drained: ${WHY}`]]));
+  test('gives them away once all is whole, asking again before each', () => {
+    expect([node(whole).verb, node(whole).result.notes]).toEqual(['none', ['it may be taken down: no guest is on it, and what it mirrors is whole elsewhere']]);
+    expect(guest(whole).map(({ hold, guards }) => [hold, guards.at(-1)])).toEqual([[undefined, { is: 'drbd-dispensable', node: 'pve1', nodes: ['pve1', 'pve2'] }]]);
+  });
+  test('is let alone when it is off', () => expect(node(lone, { nodes: [{ name: 'pve1', online: false, maintenance: false, memTotal: 0, memUsed: 0, cpus: 0, guests: 0 }] })).toMatchObject({ verb: 'none', steps: [] }));
+  test('and one that is in use is not', () => expect([ask({ kind: 'Node', name: 'pve1', spec: {}, facts: { storageNodes: lone } }).verb, guest(lone, false)]).toEqual(['none', []]));
 });

@@ -6,11 +6,12 @@ import type { Condition, Hold, Step } from '../../model/step.ts';
 import { compareText, refText } from '../../model/ref.ts';
 import { nodeFact } from '../../model/facts.ts';
 import { notInSync, untold, unusable } from '../../safety/drbd.ts';
+import { resyncText } from '../../safety/resync.ts';
 import { splitsOf } from '../../safety/generations.ts';
+import { isMove } from '../node/drain.ts';
 import { copyOf, diskful, holdersOf } from './scene.ts';
 import type { Copy } from './scene.ts';
 import type { DrbdSpec } from './schema.ts';
-import { resyncText } from './resync.ts';
 import { usedAt } from './used-at.ts';
 
 interface Base { readonly resource: string; readonly nodes: readonly string[]; readonly copies: readonly Copy[]; /** By a manifest. */ readonly isNamed: boolean }
@@ -80,10 +81,6 @@ function isBroughtAbout({ resource, node }: Usable, below: readonly Step[], { st
   const done = below.flatMap(({ action, hold }) => (hold === undefined && action.via === 'ssh' && action.node === node ? [action.argv] : []));
   if (storageNodes?.get(node)?.replicas.get(resource)?.role === 'Primary') return done.length > 0;
   return done.some(([program, verb]) => program === 'drbdadm' && verb === 'primary');
-}
-
-function isMove({ risk, action }: Step): boolean {
-  return risk === 'migration' || (action.via === 'pve' && action.path.endsWith('/migrate'));
 }
 
 function splitBelow(bases: readonly Base[], { facts }: KindContext): Hold | undefined {

@@ -15,15 +15,17 @@ import { onTop } from './on-top.ts';
 import { departures, lastCopy } from './departures.ts';
 import type { Copy, Scene, Work } from './scene.ts';
 import { diskful, isNewCopy, nodesOf, rateOf } from './scene.ts';
-import { resyncText } from './resync.ts';
+import { resyncText } from '../../safety/resync.ts';
 import { splitWork } from './split.ts';
+import { adjustInOrder } from './stranded.ts';
+import { withVerify } from './verify.ts';
 import { wantedRes } from './wanted.ts';
 import type { DrbdSpec } from './schema.ts';
 
 export function workOf(scene: Scene, subject: Subject<DrbdSpec>): Work {
   const silent = scene.copies.filter(({ fact, text }) => fact.drbdVersion === undefined && (text !== undefined || scene.major === undefined));
   if (silent.length > 0) return withoutModule(silent);
-  return splitWork(scene) ?? wholeWork(scene, compareFiles(scene, subject));
+  return splitWork(scene) ?? withVerify(scene, wholeWork(scene, compareFiles(scene, subject)));
 }
 
 /** How a file has to look depends on the version, which only the loaded module tells; and without it nobody sees what a copy holds. */
@@ -73,7 +75,7 @@ function buildSteps(scene: Scene, files: Comparison, isNew: boolean): readonly S
     ...copies.flatMap((copy) => volumeSteps(copy, scene)),
     ...files.write.map((node, at) => writeFile(node, res, at === 0 && moved ? [{ is: 'drbd-in-sync', resource: name, nodes: moved }] : [])),
     ...copies.flatMap((copy) => metadataSteps(copy, scene, isNew, good, fromGood(copy.node))),
-    ...copies.filter((copy) => changed.has(copy.node) || needsAdjust(copy)).map(({ node }) => adjust(node, name, [notSplit, ...fromGood(node)])),
+    ...adjustInOrder(scene, copies.filter((copy) => changed.has(copy.node) || needsAdjust(copy)), ({ node }) => adjust(node, name, [notSplit, ...fromGood(node)])),
   ];
 }
 

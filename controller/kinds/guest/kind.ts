@@ -9,6 +9,7 @@ import type { Desired } from '../../model/desired.ts';
 import { isObject } from '../../model/json.ts';
 import type { ApiTables } from '../../pve/api-tables.ts';
 import { heldAbove } from '../drbd/above.ts';
+import { heldByDrain } from '../node/drain.ts';
 import { createSteps } from './create.ts';
 import { deleteFields, deleteSteps, RECLAIM_DELETE } from './delete.ts';
 import { isDiskSlot, parseDesiredDisk } from './disks.ts';
@@ -77,7 +78,7 @@ function diffGuest(tables: ApiTables, type: GuestType, subject: Subject<GuestSpe
 
 function stepsFor(tables: ApiTables, type: GuestType, change: Change<GuestSpec, GuestLive>, context: KindContext): Steps {
   const asked = ownSteps(tables, type, change, context);
-  return asked.steps.length === 0 ? asked : { ...asked, steps: heldAbove(asked.steps, storagesOf(type, change), context) };
+  return asked.steps.length === 0 ? asked : { ...asked, steps: heldByDrain(heldAbove(asked.steps, storagesOf(type, change), context), change.observed.state === 'present' ? change.observed.live.guest.node : undefined, context) };
 }
 
 /** Those that it has disks on, and those that it is to have. */

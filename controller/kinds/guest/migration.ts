@@ -10,6 +10,7 @@ import type { Facts, GuestType } from '../../model/facts.ts';
 import { nodeFact } from '../../model/facts.ts';
 import type { HaGroupSpec } from '../ha/group-schema.ts';
 import { prioritiesOf } from '../ha/nodes.ts';
+import { isNodeInMaintenance } from '../node/awaited.ts';
 import { isDiskSlot, parseLiveDisk } from './disks.ts';
 import type { GuestLive } from './live.ts';
 import type { Op } from './ops.ts';
@@ -19,7 +20,7 @@ import type { GuestSpec } from './spec.ts';
 /** Whether the guest is where it may not be, by manifests and facts alone: then the preconditions are worth asking. */
 export function mustMove(object: DesiredObject<GuestSpec>, node: string, desired: Desired): boolean {
   const allowed = mayBeOn(object);
-  return (allowed !== undefined && !allowed.includes(node)) || inMaintenance(desired, node);
+  return (allowed !== undefined && !allowed.includes(node)) || isNodeInMaintenance(desired, node);
 }
 
 export function migrationOp(type: GuestType, object: DesiredObject<GuestSpec>, live: GuestLive, context: KindContext): readonly Op[] {
@@ -31,7 +32,7 @@ export function migrationOp(type: GuestType, object: DesiredObject<GuestSpec>, l
   if (settled?.length === 0) {
     return [{ op: 'stuck', path: 'placement', from, to: 'elsewhere', reason: `its HA group prefers ${from}, so that the HA manager would bring it back at once: run ha-manager crm-command node-maintenance enable ${from} on a node` }];
   }
-  const allowed = (settled ?? mayBeOn(object) ?? context.facts.nodes.map((node) => node.name)).filter((node) => !inMaintenance(context.desired, node));
+  const allowed = (settled ?? mayBeOn(object) ?? context.facts.nodes.map((node) => node.name)).filter((node) => !isNodeInMaintenance(context.desired, node));
   const to = chooseNode(allowed, context.facts, (node) => node !== from && storagesReach(type, live, node, context.facts));
   if (to === undefined) {
     if (allowed.length === 0 && live.guest.status === 'stopped') return [];
@@ -46,16 +47,12 @@ function settledByGroup({ spec }: DesiredObject<GuestSpec>, from: string, { desi
   if (!group) return undefined;
   const priorities = prioritiesOf(group.nodes);
   const least = spec.ha?.failback === false || group.nofailback === true ? 0 : priorities.get(from) ?? 0;
-  return [...priorities].filter(([name, priority]) => name !== from && priority >= least && !inMaintenance(desired, name)).map(([name]) => name);
+  return [...priorities].filter(([name, priority]) => name !== from && priority >= least && !isNodeInMaintenance(desired, name)).map(([name]) => name);
 }
 
 /** An HA guest with a group is placed by the HA manager, and moving it by hand would not last (IN-TIME 2 F). */
 function mayBeOn(object: DesiredObject<GuestSpec>): readonly string[] | undefined {
   return object.spec.ha?.group !== undefined ? undefined : allowedNodes(object.spec);
-}
-
-export function inMaintenance(desired: Desired, node: string): boolean {
-  return objectsOf(desired, 'Node').some((object) => object.ref.name === node && (object.spec as { maintenance?: boolean }).maintenance === true);
 }
 
 function storagesReach(type: GuestType, live: GuestLive, node: string, facts: Facts): boolean {

@@ -11,7 +11,7 @@ import { compareText } from '../../model/ref.ts';
 import type { Condition, Hold, Step } from '../../model/step.ts';
 import { hasFixedSize, isDiskSlot, parseDesiredDisk } from './disks.ts';
 import type { ConfigValue, GuestLive } from './live.ts';
-import { inMaintenance } from './migration.ts';
+import { isNodeInMaintenance } from '../node/awaited.ts';
 import type { Op } from './ops.ts';
 import { allowedNodes, chooseNode, chooseStorage } from './placement.ts';
 import type { GuestSpec } from './spec.ts';
@@ -29,7 +29,7 @@ export function placeNew(type: GuestType, object: DesiredObject<GuestSpec>, cont
 
 function candidates(object: DesiredObject<GuestSpec>, context: KindContext): readonly string[] {
   const allowed = allowedNodes(object.spec) ?? preferredByGroup(object, context) ?? context.facts.nodes.map((node) => node.name);
-  return allowed.filter((node) => !inMaintenance(context.desired, node));
+  return allowed.filter((node) => !isNodeInMaintenance(context.desired, node));
 }
 
 /** The online nodes of highest priority in its HA group: elsewhere the HA manager would move it at once. */
@@ -37,7 +37,7 @@ function preferredByGroup(object: DesiredObject<GuestSpec>, context: KindContext
   const group = objectsOf(context.desired, 'HAGroup').find((other) => other.ref.name === object.spec.ha?.group)?.spec as { readonly nodes?: Readonly<Record<string, number>> | readonly string[] } | undefined;
   if (!group?.nodes) return undefined;
   if (Array.isArray(group.nodes)) return group.nodes as readonly string[];
-  const online = Object.entries(group.nodes as Readonly<Record<string, number>>).filter(([name]) => nodeFact(context.facts, name)?.online === true && !inMaintenance(context.desired, name));
+  const online = Object.entries(group.nodes as Readonly<Record<string, number>>).filter(([name]) => nodeFact(context.facts, name)?.online === true && !isNodeInMaintenance(context.desired, name));
   const highest = Math.max(...online.map(([, priority]) => Number(priority)));
   return online.length > 0 ? online.filter(([, priority]) => Number(priority) === highest).map(([name]) => name) : Object.keys(group.nodes);
 }

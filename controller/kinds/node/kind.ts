@@ -8,6 +8,9 @@ import type { NodeFact } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { KindContext, ResourceKind } from '../../model/kind.ts';
+import type { FieldChange } from '../../model/change.ts';
+import type { Hold, Step } from '../../model/step.ts';
+import { indispensable } from '../../safety/dispensable.ts';
 import { findingsOf, guessFix } from '../option-findings.ts';
 
 export interface NodeSpec {
@@ -43,8 +46,8 @@ export function nodeKind(): ResourceKind<NodeSpec, NodeFact> {
       const node = nodeFact(facts, subject.id);
       return node ? { state: 'present', live: node, owned: true } : { state: 'unknown', why: `the cluster has no node ${subject.id}: it joins with pvecm add, run on that machine` };
     },
-    diff: () => [],
-    steps: (change, context) => ({ steps: [], notes: drainNotes(change.subject.desired, context) }),
+    diff: (subject, _observed, context) => drainFields(subject.desired, context),
+    steps: ({ subject }, context) => ({ steps: drainSteps(subject.desired, context), notes: drainNotes(subject.desired, context) }),
     fields: () => [],
   };
 }
@@ -68,8 +71,28 @@ function nodeLiveFindings(object: DesiredObject<NodeSpec>, { facts }: KindContex
   return [found('NODE_UNKNOWN', 'spec.address', `the cluster has ${object.ref.name} at ${node.address}, not at ${address}`, `write address: ${node.address}`, 'warning')];
 }
 
-function drainNotes(object: DesiredObject<NodeSpec> | undefined, { facts }: KindContext): readonly string[] {
+/** Why the node that is to be free of guests may not go; a node that is off is gone already. */
+function undrainable(object: DesiredObject<NodeSpec> | undefined, { facts }: KindContext): Hold | undefined {
+  if (object?.spec.maintenance !== true || nodeFact(facts, object.ref.name)?.online !== true) return undefined;
+  return indispensable(object.ref.name, facts);
+}
+
+function drainFields(object: DesiredObject<NodeSpec> | undefined, context: KindContext): readonly FieldChange[] {
+  const hold = undrainable(object, context);
+  return hold ? [{ path: 'maintenance', from: 'in use', to: 'free to be taken down', effect: 'refused', note: hold.reason }] : [];
+}
+
+function drainSteps(object: DesiredObject<NodeSpec> | undefined, context: KindContext): readonly Step[] {
+  const hold = undrainable(object, context);
+  return hold ? [{ title: 'let its guests go, and then itself', action: { via: 'wait', until: { is: 'quorate' } }, guards: [], risk: 'none', locks: [], timeoutMs: 0, hold }] : [];
+}
+
+function drainNotes(object: DesiredObject<NodeSpec> | undefined, context: KindContext): readonly string[] {
   if (object?.spec.maintenance !== true) return [];
+  const { facts } = context;
   const left = [...facts.guests.values()].filter((guest) => guest.node === object.ref.name).length;
-  return left === 0 ? [] : [`being drained: ${left} ${left === 1 ? 'guest is' : 'guests are'} still on it`];
+  if (left > 0) return [`being drained: ${left} ${left === 1 ? 'guest is' : 'guests are'} still on it`];
+  const mirrors = facts.storageNodes?.get(object.ref.name)?.replicas.size ?? 0;
+  const isSafe = mirrors > 0 && nodeFact(facts, object.ref.name)?.online === true && undrainable(object, context) === undefined;
+  return isSafe ? ['it may be taken down: no guest is on it, and what it mirrors is whole elsewhere'] : [];
 }
