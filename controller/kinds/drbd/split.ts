@@ -84,7 +84,8 @@ function discardSteps(scene: Scene, lost: Copy, kept: Copy): readonly Step[] {
 /** `drbdsetup` says that there is no such connection, or that there is one already. */
 const ALREADY = [10];
 
-function groupOf(scene: Scene, { fact }: Copy): string | undefined {
+/** The volume group that the node has on it. */
+export function groupOf(scene: Scene, { fact }: Copy): string | undefined {
   const physical = physicalOn({ ...scene, copies: scene.copies.filter((copy) => copy.fact === fact), leaving: [] });
   const group = physical?.group ?? scene.spec.storage?.volumeGroup;
   return group !== undefined && group !== '' && fact.groups.some(({ name }) => name === group) ? group : undefined;
