@@ -11,13 +11,14 @@ import { findingsOf, guessFix } from '../option-findings.ts';
 import type { Found } from '../option-findings.ts';
 import { isSameDevice } from './scene.ts';
 import { DRBD_NAME } from './schema.ts';
+import { verifyFindings } from './verify-findings.ts';
 import type { DrbdSpec } from './schema.ts';
 
 type Resource = DesiredObject<DrbdSpec>;
 
 export function drbdFindings(object: Resource, desired: Desired): readonly Finding[] {
   const found = findingsOf(object);
-  return [...nameFindings(object, found), ...nodeFindings(object, found), ...ruleFindings(object, found), ...clashes(object, desired, found)];
+  return [...nameFindings(object, found), ...nodeFindings(object, found), ...ruleFindings(object, found), ...verifyFindings(object, found), ...clashes(object, desired, found)];
 }
 
 /** Names that mean something to drbdadm or to LVM. */

@@ -13,6 +13,7 @@ import { sceneOf } from './scene.ts';
 import type { Scene } from './scene.ts';
 import { DRBD_SCHEMA } from './schema.ts';
 import type { DrbdSpec } from './schema.ts';
+import { verifyStanding } from './verify-text.ts';
 import { createdFields, workOf } from './work.ts';
 
 export function drbdKind(): ResourceKind<DrbdSpec, DrbdLive> {
@@ -27,6 +28,7 @@ export function drbdKind(): ResourceKind<DrbdSpec, DrbdLive> {
     observe: (subject, facts, _answer, mark, desired) => observeResource(subject, facts, mark, desired),
     diff: (subject, _observed, context) => (subject.desired ? workOf(sceneFor(subject.desired, context), subject).fields : removeResource(subject.id, context).fields),
     steps: stepsOf,
+    standing: (object, context) => verifyStanding(sceneFor(object, context)),
     nodesToAsk: ({ spec }) => Object.keys(spec.nodes).sort(compareText),
     fields: ({ spec }) => Object.keys(spec).sort(compareText),
     secretPaths: () => ['sharedSecret'],

@@ -3,6 +3,7 @@
 // Must never destroy what it did not make, nor what still holds somebody's volumes. The file goes last: it is what a plan after a
 // kill goes on from.
 import { markOf } from '../../drbd/res-text.ts';
+import { VERIFY_NOTES } from '../../drbd/scripts.ts';
 import type { FieldChange } from '../../model/change.ts';
 import type { KindContext } from '../../model/kind.ts';
 import type { Hold, Step } from '../../model/step.ts';
@@ -49,6 +50,8 @@ function destroy(left: Leftover): Work {
     ...copies.filter(({ replica }) => replica?.isUp).map(({ node }) => command(node, 'take it down', ['drbdadm', 'down', name])),
     ...data.filter(({ replica, backing }) => replica?.metadata !== 'absent' && !(backing?.in === 'group' && !backing.volume)).map(({ node }) => command(node, 'destroy its metadata', ['drbdadm', '--', '--force', 'wipe-md', name], { risk: 'data-loss' })),
     ...data.flatMap((copy) => removeVolume(copy, context.mark)),
+    // Another resource of this name would take them for its own.
+    ...copies.filter(({ fact }) => fact.verifies?.has(name)).map(({ node }) => command(node, 'forget when its copies were compared', ['rm', '-f', `${VERIFY_NOTES}/verify-${name}`])),
     ...copies.filter(({ text }) => text !== undefined).map(({ node }) => command(node, `remove /etc/drbd.d/${name}.res`, ['rm', '-f', `/etc/drbd.d/${name}.res`])),
   ];
   return { fields: data.map((copy) => lostField(copy, context.mark)), steps: withHold(steps, whyNot(left, group)), notes: keptNotes(data, context.mark) };

@@ -13,6 +13,14 @@ export interface DrbdNodeSpec {
   readonly nodeId?: number;
 }
 
+export interface DrbdVerifySpec {
+  readonly algorithm: string;
+  /** Cron. */
+  readonly schedule?: string;
+  readonly timezone?: string;
+  readonly repair?: boolean;
+}
+
 export interface DrbdSpec {
   readonly size: string;
   readonly dualPrimary?: boolean;
@@ -22,7 +30,7 @@ export interface DrbdSpec {
   readonly initialSync?: 'skip' | { readonly from: string };
   readonly metadata?: 'internal';
   readonly sharedSecret?: SecretRef;
-  readonly verify?: { readonly algorithm: string };
+  readonly verify?: DrbdVerifySpec;
   readonly resyncRate?: string;
   readonly fencing?: 'dont-care' | 'resource-only' | 'resource-and-stonith';
   readonly quorum?: 'off' | 'majority' | 'all' | number;
@@ -69,7 +77,12 @@ export const DRBD_SCHEMA: JsonObject = {
     },
     metadata: { enum: ['internal'], default: 'internal', description: 'Where DRBD keeps its own data: at the end of the backing volume.' },
     sharedSecret: { $comment: 'a reference', ...fields('The peers prove to each other that they know it.', { secret: { type: 'string', minLength: 1, maxLength: 200, description: 'Name of the secret.' } }, ['secret']) },
-    verify: fields('Comparing the copies, `drbdadm verify`.', { algorithm: { enum: ['crc32c', 'md5', 'sha1', 'sha256'], description: 'The checksum.' } }, ['algorithm']),
+    verify: fields('Comparing the copies byte for byte by their checksums, `drbdadm verify`: it finds what a disk changed by itself. Copies that were declared equal (`initialSync: skip`) differ where nothing was ever written, which the first comparison finds.', {
+      algorithm: { enum: ['crc32c', 'md5', 'sha1', 'sha256'], description: 'The checksum.' },
+      schedule: { type: 'string', minLength: 9, maxLength: 100, description: 'When they are compared, as cron writes it: `0 3 * * 0` is each Sunday at 03:00. What was missed is made up for once, as is the first time; on a node one resource at a time. Absent: only by hand.' },
+      timezone: { type: 'string', default: 'UTC', description: 'Whose clock the schedule means, as a name of the IANA list: `Europe/Madrid`.' },
+      repair: { type: 'boolean', default: false, description: 'What differs is copied from the node where the resource is in use (Primary; where both are, where guests run on it). Where nobody can tell which copy is right, nothing is done. Otherwise it is only told.' },
+    }, ['algorithm']),
     resyncRate: { type: 'string', pattern: '^[1-9][0-9]*[KMG]$', description: 'How fast a resync may be, bytes per second: `60M`. Absent: DRBD finds out.' },
     fencing: { enum: ['dont-care', 'resource-only', 'resource-and-stonith'], default: 'dont-care', description: 'What DRBD does to a peer that it lost; latido itself never fences.' },
     quorum: { anyOf: [{ enum: ['off', 'majority', 'all'] }, { type: 'integer', minimum: 1, maximum: 32 }], default: 'off', description: 'How many copies must see each other to go on writing; from DRBD 9 on. It prevents split brains.' },
