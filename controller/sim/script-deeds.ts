@@ -4,6 +4,7 @@
 import { touch } from './guest-config.ts';
 import { doInPerson } from './in-person.ts';
 import { cutLine, failDisk, healLine, replaceDisk, write } from './nodes/world.ts';
+import { rot } from './nodes/verify.ts';
 import { shutDownNode } from './outages.ts';
 import type { Simulation } from './simulation.ts';
 import type { GuestState, StorageState } from './state.ts';
@@ -37,6 +38,7 @@ export function perform(sim: Simulation, deed: WorldDeed): void {
     case 'drbd-link-heal': return healLine(sim, deed.a, deed.b);
     case 'drbd-write': return void write(sim, deed.resource, deed.node, deed.bytes);
     case 'disk-fail': return failDisk(sim, deed.node, deed.resource);
+    case 'disk-rot': return rot(sim, deed.node, deed.resource, deed.bytes);
     case 'disk-replaced': return replaceDisk(sim, deed.node, deed.resource);
     case 'guest-crash': return withGuest(sim, deed.vmid, (guest) => void delete guest.process);
     case 'guest-lock': return withGuest(sim, deed.vmid, (guest) => lock(guest, deed.lock));

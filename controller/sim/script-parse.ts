@@ -35,7 +35,7 @@ const DEEDS: Readonly<Record<StepDeed['do'], Readonly<Record<string, Kind | `${K
   'qnetd-off': {}, 'qnetd-on': {}, 'maintenance-on': { node: 'text' }, 'maintenance-off': { node: 'text' },
   'disk-full': { storage: 'text' }, 'disk-freed': { storage: 'text' }, 'clock-jump': { seconds: 'number' },
   'drbd-link-cut': { a: 'text', b: 'text' }, 'drbd-link-heal': { a: 'text', b: 'text' }, 'drbd-write': { resource: 'text', node: 'text', bytes: 'number' },
-  'disk-fail': { node: 'text', resource: 'text' }, 'disk-replaced': { node: 'text', resource: 'text' },
+  'disk-fail': { node: 'text', resource: 'text' }, 'disk-replaced': { node: 'text', resource: 'text' }, 'disk-rot': { node: 'text', resource: 'text', bytes: 'number' },
   'guest-crash': { vmid: 'vmid' }, 'guest-start': { vmid: 'vmid' }, 'guest-stop': { vmid: 'vmid' }, 'guest-delete': { vmid: 'vmid' }, 'guest-unlock': { vmid: 'vmid' },
   'guest-lock': { vmid: 'vmid', lock: 'text' }, 'guest-migrate': { vmid: 'vmid', target: 'text' },
   'config-edit': { vmid: 'vmid', set: 'object?', delete: 'list?' }, 'vm-create': { node: 'text', vmid: 'vmid', config: 'object?' },
@@ -115,6 +115,7 @@ class StepReader {
       case 'drbd-link-cut':
       case 'drbd-link-heal': return { do: name, a: text('a'), b: text('b') };
       case 'drbd-write': return { do: name, resource: text('resource'), node: text('node'), bytes: number('bytes') };
+      case 'disk-rot': return { do: name, node: text('node'), resource: text('resource'), bytes: number('bytes') };
       case 'disk-fail':
       case 'disk-replaced': return { do: name, node: text('node'), resource: text('resource') };
       case 'guest-lock': return { do: name, vmid: number('vmid'), lock: text('lock') };

@@ -58,6 +58,8 @@ export type WorldDeed =
   | { readonly do: 'drbd-link-cut' | 'drbd-link-heal'; readonly a: string; readonly b: string }
   | { readonly do: 'drbd-write'; readonly resource: string; readonly node: string; readonly bytes: number }
   | { readonly do: 'disk-fail' | 'disk-replaced'; readonly node: string; readonly resource: string }
+  /** The disk gives back other bytes than were written, and no error. */
+  | { readonly do: 'disk-rot'; readonly node: string; readonly resource: string; readonly bytes: number }
   | { readonly do: 'guest-crash' | 'guest-start' | 'guest-stop' | 'guest-delete' | 'guest-unlock'; readonly vmid: number }
   | { readonly do: 'guest-lock'; readonly vmid: number; readonly lock: string }
   | { readonly do: 'guest-migrate'; readonly vmid: number; readonly target: string }

@@ -5,7 +5,8 @@ import type { Command } from './adjust.ts';
 import { readConfig } from './config.ts';
 import type { Config, Configured } from './config.ts';
 import { hostOf, mediumAt } from './devices.ts';
-import { declareEqual, demote, detach, disconnect, look, newCurrent, outdate, promote, Refused, resize, verify } from './kernel.ts';
+import { declareEqual, demote, detach, disconnect, look, newCurrent, invalidate, outdate, promote, Refused, resize } from './kernel.ts';
+import { verify } from './verify.ts';
 import { bitmapBytes, newMetadata } from './metadata.ts';
 import { cstate, dstate, generationLines, role, status } from './show.ts';
 import type { Output, Run } from './output.ts';
@@ -15,7 +16,7 @@ import type { Replica } from './state.ts';
 const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   'adjust': ['--dry-run', '-d'], 'up': [], 'down': [], 'create-md': ['--force', '=--max-peers'], 'dump-md': [], 'wipe-md': [], 'primary': ['--force'], 'secondary': [], 'connect': ['--discard-my-data'], 'disconnect': [],
   'attach': [], 'detach': [], 'resize': ['--assume-clean', '=--size'], 'get-gi': [], 'show-gi': [], 'sh-nop': [], 'verify': ['=--start', '=--stop'], 'new-current-uuid': ['--clear-bitmap'],
-  'role': [], 'cstate': [], 'dstate': [], 'status': [], 'outdate': [], 'invalidate': [], 'sh-resources': [], 'sh-dev': [], 'sh-ll-dev': [], 'sh-minor': [], 'dump': [],
+  'role': [], 'cstate': [], 'dstate': [], 'status': [], 'outdate': [], 'invalidate': ['=--reset-bitmap'], 'sh-resources': [], 'sh-dev': [], 'sh-ll-dev': [], 'sh-minor': [], 'dump': [],
 };
 
 interface Words { readonly command: string; readonly flags: ReadonlySet<string>; readonly values: ReadonlyMap<string, string>; readonly names: readonly string[]; readonly isDry: boolean; readonly configFile?: string; readonly testFile?: string }
@@ -141,7 +142,8 @@ class Admin {
       case 'down': return this.#down();
       case 'resize': return this.#kernel(`resize ${this.#wanted.minor}${[...flags, ...[...values].map(([key, value]) => `${key}=${value}`)].map((one) => ` ${one}`).join('')}`, 'minor', (replica) => this.#resize(replica));
       case 'new-current-uuid': return this.#kernel(`new-current-uuid ${this.#wanted.minor}${flags.has('--clear-bitmap') ? ' --clear-bitmap' : ''}`, 'minor', (replica) => (flags.has('--clear-bitmap') ? declareEqual : newCurrent)(this.#sim, this.#node, replica));
-      case 'verify': return this.#kernel(this.#is8 ? `verify ${this.#wanted.minor}` : `verify ${this.#wanted.name}`, 'minor', (replica) => verify(this.#sim, this.#node, replica, this.#peers));
+      case 'verify': return this.#kernel(this.#is8 ? `verify ${this.#wanted.minor}` : `verify ${this.#wanted.name}`, 'minor', (replica) => verify(this.#sim, this.#node, replica, this.#peers, bytesAt(values.get('--start'))));
+      case 'invalidate': return this.#kernel(this.#is8 ? `invalidate ${this.#wanted.minor}` : `invalidate ${this.#wanted.name}`, 'minor', (replica) => invalidate(this.#sim, this.#node, replica, this.#peers, values.get('--reset-bitmap') === 'no'));
       case 'role': return this.#told('role', role);
       case 'cstate': return this.#told('cstate', cstate);
       case 'dstate': return this.#told('dstate', dstate);
@@ -358,4 +360,9 @@ export function bringDown(sim: Simulation, node: string, name: string, is8: bool
   if (replica.device !== undefined) detach(sim, node, replica);
   delete hostOf(sim, node).replicas[name];
   look(sim, name);
+}
+
+/** `--start` counts sectors. */
+function bytesAt(sectors: string | undefined): number | undefined {
+  return sectors === undefined ? undefined : Number(sectors.replace(/s$/, '')) * 512;
 }

@@ -1,6 +1,6 @@
 // DRBD's generation identifiers: how they come to be, and what two nodes conclude from them when they meet. Pure.
 // The numbers of the verdicts are those that DRBD writes to the kernel's log as `uuid_compare()`.
-import type { Metadata } from './state.ts';
+import type { Metadata, Slot } from './state.ts';
 
 export const NONE = '0000000000000000';
 export const JUST_CREATED = '0000000000000004';
@@ -20,7 +20,7 @@ export function isNew(id: string): boolean {
   return bare(id) === JUST_CREATED || bare(id) === NONE;
 }
 
-export function slotOf(metadata: Metadata, peer: string): { bitmap: string; outOfSyncBytes: number } {
+export function slotOf(metadata: Metadata, peer: string): Slot {
   return (metadata.peers[peer] ??= { bitmap: NONE, outOfSyncBytes: 0 });
 }
 

@@ -7,6 +7,7 @@ import { copyLabel, noteLost, writeThrough } from './data.ts';
 import { bare, bySplitBrainPolicy, compare, isNew, NONE, pushHistory, slotOf, syncId, withBit } from './generations.ts';
 import type { Contender } from './generations.ts';
 import { usableBytes } from './metadata.ts';
+import { breakOff, copyRot } from './verify.ts';
 import { pairOf } from './state.ts';
 import type { Medium, Metadata, Peer, Replica } from './state.ts';
 import { randomHex } from '../random.ts';
@@ -19,7 +20,6 @@ const MEET_MS = 600;
 const RETRY_MS = 5_000;
 const BYTES_PER_SECOND = 100 * 2 ** 20;
 const SYNC_LEAST_MS = 400;
-const VERIFY_BYTES_PER_SECOND = 40 * 2 ** 20;
 /** What the activity log covers of a crashed Primary's last writes. */
 export const ACTIVITY_LOG_BYTES = 24 * 2 ** 20;
 
@@ -43,7 +43,7 @@ function peerOf(sim: Simulation, node: string, { resource }: Replica): Replica |
   return hostOf(sim, node).replicas[resource];
 }
 
-function* peersOf(sim: Simulation, replica: Replica, connection: Peer['connection']): Generator<readonly [name: string, peer: Peer, other: Replica]> {
+export function* peersOf(sim: Simulation, replica: Replica, connection: Peer['connection']): Generator<readonly [name: string, peer: Peer, other: Replica]> {
   for (const [name, peer] of Object.entries(replica.peers)) {
     const other = peer.connection === connection ? peerOf(sim, name, replica) : undefined;
     if (other) yield [name, peer, other];
@@ -348,7 +348,8 @@ function equal(sim: Simulation, sides: readonly (readonly [node: string, peer: s
   for (const [node, peer, replica, metadata] of sides) {
     if (isGood && replica.disk === 'Outdated') settleDisk(sim, node, replica, 'UpToDate');
     if (isNew(metadata.current)) continue;
-    slotOf(metadata, peer).outOfSyncBytes = 0;
+    // Of two equal generations nothing is copied, whatever was found to differ.
+    if (!slotOf(metadata, peer).isCompared) slotOf(metadata, peer).outOfSyncBytes = 0;
     metadata.crashedPrimary = false;
   }
 }
@@ -371,7 +372,8 @@ export function startSync(sim: Simulation, resource: string, source: string, tar
   const media = from && to ? [backingOf(sim, source, from), backingOf(sim, target, to)] as const : undefined;
   if (!from || !to || !mine || !theirs || !there || !back || !media?.[0] || !media[1]) return;
   const [a, b] = [slotOf(mine, target), slotOf(theirs, source)];
-  const totalBytes = isWhole ? from.sizeBytes : Math.min(from.sizeBytes, a.outOfSyncBytes + b.outOfSyncBytes);
+  const isMending = isWhole || a.isCompared === true || b.isCompared === true;
+  const totalBytes = isWhole ? from.sizeBytes : Math.min(from.sizeBytes, isMending ? Math.max(a.outOfSyncBytes, b.outOfSyncBytes) : a.outOfSyncBytes + b.outOfSyncBytes);
   const before = a.bitmap;
   a.bitmap = syncId(before, withBit(randomHex(() => sim.random(), 16).toUpperCase(), false));
   if (before !== NONE && (from.nodeId < 0 || !isNew(before))) pushHistory(mine, before);
@@ -382,7 +384,7 @@ export function startSync(sim: Simulation, resource: string, source: string, tar
   const kept = new Set(media[0].writes);
   media[1].writes = media[1].writes.filter((id) => kept.has(id));
   noteLost(sim, `the resync of ${resource} from ${source} overwrote it on ${target}`);
-  const sync = { startedAtMs: sim.clock.now(), totalBytes, bytesPerSecond: rateOf(to) };
+  const sync = { startedAtMs: sim.clock.now(), totalBytes, bytesPerSecond: rateOf(to), ...(isMending ? { isMending } : {}) };
   Object.assign(there, { replication: 'SyncSource', sync });
   Object.assign(back, { replication: 'SyncTarget', sync: { ...sync } });
   sim.log.write(source, `drbd ${resource}: copies ${Math.round(totalBytes / 1024)} KiB to ${target}`);
@@ -411,6 +413,7 @@ function endSync(sim: Simulation, resource: string, source: string, target: stri
   for (const metadata of [mine, theirs]) metadata.crashedPrimary = false;
   other.writes = [...media.writes];
   copyLabel(media, other);
+  if (there.sync?.isMending) copyRot(media, other);
   settleDisk(sim, target, to, 'UpToDate');
   for (const peer of [there, back]) {
     peer.replication = 'Established';
@@ -426,8 +429,7 @@ function inSyncWithAll(sim: Simulation, node: string, replica: Replica, metadata
   for (const [name, peer, other] of peersOf(sim, replica, 'Connected')) {
     const theirs = metadataOf(sim, name, other);
     if (!theirs || other.disk !== 'UpToDate' || peer.sync || bare(theirs.current) !== bare(metadata.current)) continue;
-    slotOf(metadata, name).outOfSyncBytes = 0;
-    slotOf(theirs, node).outOfSyncBytes = 0;
+    for (const slot of [slotOf(metadata, name), slotOf(theirs, node)]) if (!slot.isCompared) slot.outOfSyncBytes = 0;
   }
 }
 
@@ -436,6 +438,7 @@ function stopSync(sim: Simulation, node: string, replica: Replica, name: string)
   const peer = replica.peers[name];
   if (!peer?.sync) return;
   const left = leftBytes(sim, peer);
+  breakOff(peer, left, replica.sizeBytes);
   const metadata = metadataOf(sim, node, replica);
   if (metadata && !peer.replication.startsWith('Verify')) slotOf(metadata, name).outOfSyncBytes = left;
   delete peer.sync;
@@ -463,27 +466,11 @@ function rateOf({ diskOptions }: Replica): number {
   return Math.min(BYTES_PER_SECOND, Number(number) * ({ k: 2 ** 10, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 }[unit] ?? 2 ** 10));
 }
 
-export function verify(sim: Simulation, node: string, replica: Replica, names: readonly string[]): void {
-  const peers = [...peersOf(sim, replica, 'Connected')].filter(([name]) => names.includes(name));
-  if (peers.length === 0) throw new Refused(11, 'State change failed: (-15) Need a connection to start verify or resync');
-  if (peers.some(([, peer]) => (peer.net['verify-alg'] ?? '') === '')) throw new Refused(11, 'State change failed: (-14) Need a verify algorithm to start online verify');
-  for (const [name, peer, other] of peers) {
-    const back = other.peers[node];
-    if (!back || peer.sync) continue;
-    const sync = { startedAtMs: sim.clock.now(), totalBytes: replica.sizeBytes, bytesPerSecond: VERIFY_BYTES_PER_SECOND };
-    Object.assign(peer, { replication: 'VerifyS', sync });
-    Object.assign(back, { replication: 'VerifyT', sync: { ...sync } });
-    sim.clock.after((sync.totalBytes / sync.bytesPerSecond) * 1000, () => { if (peer.sync === sync) endVerify(sim, replica.resource, node, name); }, { background: true, label: `drbd ${replica.resource}: verify with ${name}` });
-  }
-}
-
-function endVerify(sim: Simulation, resource: string, node: string, name: string): void {
-  for (const peer of [hostOf(sim, node).replicas[resource]?.peers[name], hostOf(sim, name).replicas[resource]?.peers[node]]) {
-    if (!peer) continue;
-    peer.replication = 'Established';
-    delete peer.sync;
-  }
-  sim.log.write(node, `drbd ${resource}: verified with ${name}`);
+/** Every block that is marked is copied anew from the peer; 9 may be told to mark nothing besides. */
+export function invalidate(sim: Simulation, node: string, replica: Replica, names: readonly string[], isMarkedOnly: boolean): void {
+  const source = [...peersOf(sim, replica, 'Connected')].find(([name, peer, other]) => names.includes(name) && other.disk === 'UpToDate' && peer.replication === 'Established');
+  if (!source) throw new Refused(17, 'State change failed: (-2) Need access to UpToDate data');
+  startSync(sim, replica.resource, source[0], node, !isMarkedOnly);
 }
 
 /** All disks have grown: the device does too. False: there is nothing to gain, and that is no error. */

@@ -11,6 +11,8 @@ export interface Medium {
   /** DRBD's own, at its end. */
   metadata?: Metadata;
   label?: Label;
+  /** Bytes that it gives back other than they were written, by what changed them. */
+  rotten?: Record<string, number>;
   /** Ids of the writes of applications that it holds (data.ts). */
   writes: number[];
 }
@@ -22,6 +24,9 @@ export interface PhysicalVolume { readonly kind: 'physical'; readonly uuid: stri
 export interface VolumeGroup { readonly name: string; readonly uuid: string; readonly extentBytes: number; volumes: Record<string, LogicalVolume> }
 export interface LogicalVolume { readonly name: string; readonly uuid: string; tags: string[]; readonly medium: Medium }
 
+/** What is known towards one peer. */
+export interface Slot { bitmap: string; outOfSyncBytes: number; /** Some of that was found by comparing. */ isCompared?: true }
+
 export interface Metadata {
   readonly version: 'v08' | 'v09';
   readonly maxPeers: number;
@@ -31,7 +36,7 @@ export interface Metadata {
   current: string;
   history: [string, string];
   /** By peer; 8.4 has one. */
-  peers: Record<string, { bitmap: string; outOfSyncBytes: number }>;
+  peers: Record<string, Slot>;
   isConsistent: boolean;
   isOutdated: boolean;
   /** Was Primary when the power went. */
@@ -52,11 +57,13 @@ export interface Peer {
   discardMyData?: true;
   /** Only while a resync or a verify runs. */
   sync?: Sync;
+  /** How far a comparison came that was broken off. */
+  verifiedBytes?: number;
   sentBytes: number;
   receivedBytes: number;
 }
 
-export interface Sync { readonly startedAtMs: number; readonly totalBytes: number; readonly bytesPerSecond: number }
+export interface Sync { readonly startedAtMs: number; readonly totalBytes: number; readonly bytesPerSecond: number; /** What was found to differ is copied as well. */ readonly isMending?: boolean }
 
 /** One resource in the kernel of one node. */
 export interface Replica {
@@ -92,6 +99,8 @@ export interface Host {
   replicas: Record<string, Replica>;
   /** Active logical volumes, `vg0/r0`. */
   active: string[];
+  /** What `dmesg` prints, as far as anybody here reads it; gone with the power. */
+  kernelLog?: string[];
   /** Of the virtual IP. */
   programs: VirtualIpPrograms;
   /** When empty files below /run were touched, in milliseconds, by path. */

@@ -37,6 +37,7 @@ function loseKernel(sim: Simulation, node: string): void {
   }
   host.replicas = {};
   host.active = [];
+  delete host.kernelLog;
   for (const resource of resources) look(sim, resource);
   losePrograms(sim, node);
 }
@@ -99,6 +100,7 @@ export function replaceDisk(sim: Simulation, node: string, resource: string): vo
   delete medium.failed;
   delete medium.metadata;
   delete medium.label;
+  delete medium.rotten;
   medium.writes = [];
 }
 
