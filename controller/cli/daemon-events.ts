@@ -21,8 +21,7 @@ export async function eventsCommand(options: EventsOptions, context: Context): P
   if (options.follow) {
     await context.interruptible(async (signal) => {
       while (!signal.aborted) {
-        const left = new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
-        const answer = await Promise.race([ask(options, { do: 'events', after: last, waitMs: WAIT_MS }, context), left]);
+        const answer = await unlessEnded(signal, ask(options, { do: 'events', after: last, waitMs: WAIT_MS }, context));
         if (answer === undefined) return;
         for (const event of rowsOf(answer['events'])) write(event, options, context.terminal);
         last = Number(answer['last'] ?? last);
@@ -30,6 +29,20 @@ export async function eventsCommand(options: EventsOptions, context: Context): P
     }, () => '');
   }
   return 0;
+}
+
+/** Leaves nothing behind on the signal: it may be asked for months. */
+async function unlessEnded<T>(signal: AbortSignal, work: Promise<T>): Promise<T | undefined> {
+  let leave = (): void => undefined;
+  const ended = new Promise<undefined>((resolve) => {
+    leave = () => resolve(undefined);
+    signal.addEventListener('abort', leave, { once: true });
+  });
+  try {
+    return await Promise.race([work, ended]);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
 }
 
 /** With --json one event a line, so that a program can follow. */
