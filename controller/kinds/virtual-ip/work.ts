@@ -10,13 +10,14 @@ import { deadMs } from '../../virtual-ip/heartbeat-text.ts';
 import { command, wait, withHold } from '../drbd/commands.ts';
 import { compareNode } from './compare.ts';
 import type { Compared } from './compare.ts';
+import { ADVERT_SECONDS } from './schema.ts';
 import { noOwnAddress, remove, start, takeOut, write } from './programs.ts';
 import { bare, nodesOf, nodesWithOurs, oursIn } from './scene.ts';
 import type { Member, Scene } from './scene.ts';
 import { mainFileOf } from './seen.ts';
 import { setupOf } from './wanted.ts';
 
-/** keepalived has it after three missed beats and some; heartbeat after its first wait. */
+/** At least; nodes may be slow to begin. */
 const HELD_MS = { keepalived: 2 * 60_000, heartbeat: 5 * 60_000 } as const;
 
 export function compareAll(scene: Scene, isNewSecret: boolean): readonly Compared[] {
@@ -31,24 +32,32 @@ export function fieldsOf(scene: Scene, compared: readonly Compared[]): readonly 
 export function setUp(scene: Scene, compared: readonly Compared[], isAdopted: boolean): Steps {
   const hold = impossible(scene, compared) ?? (isAdopted ? unlike(compared) : undefined);
   const former = scene.members.filter(({ programs }) => oursIn(programs, scene.mark).some((one) => one.name === scene.name && one.provider !== scene.provider));
-  const first = [...withdrawal(scene, scene.leaving), ...withdrawal(scene, former)];
+  const ended = withdrawal(scene, former);
+  const first = [...withdrawal(scene, scene.leaving), ...(former.some(({ has }) => has) ? withCost(ended, `the address is away until ${scene.provider} has it`, aloneSeconds(scene)) : ended)];
   const isDeep = compared.some(({ isDeaf, running }) => isDeaf && running);
   const steps = isDeep ? deepChange(scene, compared) : rollingChange(scene, compared);
-  const settled = first.length > 0 && steps.length === 0 && scene.leaving.some(({ has }) => has) ? [waitHeld(scene)] : [];
+  // Another one takes it within a moment, unless it is told to read its files anew meanwhile: then it listens anew as well.
+  const isTaken = scene.leaving.some(({ has }) => has) && (steps.length === 0 || compared.some((one) => isKnown(scene, one)));
+  const settled = first.length > 0 && isTaken ? [waitHeld(scene)] : [];
   return { steps: withHold([...first, ...settled, ...steps], hold), notes: notesOf(scene, compared, isDeep) };
 }
 
 /** Those that run and do not have it, the one that has it, those that are new. */
 function rollingChange(scene: Scene, compared: readonly Compared[]): readonly Step[] {
   const due = compared.filter(({ isStale, running, enabled }) => isStale || !running || !enabled);
-  const isKnown = ({ running, seen }: Compared) => running && seen?.by === scene.provider;
-  const ordered = [...due.filter((one) => isKnown(one) && !one.member.has), ...due.filter((one) => isKnown(one) && one.member.has), ...due.filter((one) => !isKnown(one))];
+  const known = due.filter((one) => isKnown(scene, one));
+  const ordered = [...known.filter(({ member }) => !member.has), ...known.filter(({ member }) => member.has), ...due.filter((one) => !isKnown(scene, one))];
   const guards = heldGuards(scene);
   return ordered.flatMap((one, at) => {
     // Whoever begins alone has it soon; the next one must hear of that, or it takes it as well.
-    const isFirst = at === 0 && !isKnown(one) && !compared.some(isKnown);
+    const isFirst = at === 0 && !compared.some((each) => isKnown(scene, each));
     return [...putInForce(scene, one, guards), ...(isFirst || one.member.has ? [waitHeld(scene)] : [])];
   });
+}
+
+/** It takes part already. */
+function isKnown({ provider }: Scene, { running, seen }: Compared): boolean {
+  return running && seen?.by === provider;
 }
 
 /** What all must have alike is changed where the address is, while no other node could take it. */
@@ -59,7 +68,7 @@ function deepChange(scene: Scene, compared: readonly Compared[]): readonly Step[
   if (!pivot) return [];
   return [
     ...others.filter(({ running, seen }) => running && seen?.by === scene.provider).map((one) => takeOut(scene, one, guards)),
-    ...withCost(putInForce(scene, pivot, guards), 'the address is away meanwhile', scene.provider === 'keepalived' ? 5 : 15), waitHeld(scene),
+    ...withCost(putInForce(scene, pivot, guards), 'the address is away meanwhile', aloneSeconds(scene)), waitHeld(scene),
     ...others.flatMap((one) => putInForce(scene, { ...one, isStale: true, running: false }, guards)),
   ];
 }
@@ -81,14 +90,21 @@ function awaySeconds(scene: Scene): number {
   return setup ? Math.ceil(deadMs(setup) / 1000) : 5;
 }
 
+/** From its start until one that hears nobody has it: keepalived misses three beats and some, heartbeat waits for a first time. */
+function aloneSeconds({ provider, spec: { advertSeconds = ADVERT_SECONDS } }: Scene): number {
+  return provider === 'keepalived' ? Math.ceil(advertSeconds * 4) + 1 : Math.ceil(Math.max(10, advertSeconds * 10)) + 5;
+}
+
 function waitHeld(scene: Scene): Step {
-  return wait(`wait until one node has ${scene.address}`, { is: 'address-held', address: scene.spec.address, nodes: nodesOf(scene.members) }, HELD_MS[scene.provider]);
+  return wait(`wait until one node has ${scene.address}`, { is: 'address-held', address: scene.spec.address, nodes: nodesOf(scene.members) }, Math.max(HELD_MS[scene.provider], aloneSeconds(scene) * 2000));
 }
 
 /** While exactly one node of the manifest has it, nothing is done once that is no longer so. */
-function heldGuards({ holders, members, spec }: Scene): readonly Condition[] {
+function heldGuards({ holders, members, spec, name, mark, provider }: Scene): readonly Condition[] {
   const [holder] = holders;
-  if (holders.length !== 1 || !holder || !members.includes(holder)) return [];
+  // The program that kept it before has let go of it by then.
+  const isByFormer = holder && oursIn(holder.programs, mark).some((one) => one.name === name && one.provider !== provider);
+  if (holders.length !== 1 || !holder || !members.includes(holder) || isByFormer) return [];
   return [{ is: 'address-held', address: spec.address, nodes: nodesOf(members), by: holder.node }];
 }
 

@@ -9,7 +9,7 @@ import type { Heartbeat, HeartbeatRun, HeartbeatSettings } from './virtual-ip-st
 
 /** From hearing each other to having agreed (recorded: 2 to 3 s). */
 const JOIN_MS = 2_500;
-/** One that leaves in order is believed at once; its address is taken by then (recorded 1.2 s). */
+/** One that leaves in order hands over what it has, even when it is back at once (recorded 1.2 s). */
 const LEAVE_MS = 1_200;
 /** Two that both had it let go, begin anew, and have agreed by then (recorded: nobody had it for more than 15 s). */
 const RESTART_MS = 18_000;
@@ -37,7 +37,10 @@ export function stopHeartbeat(sim: Simulation, node: string): void {
   release(sim, self);
   delete self.heartbeat.run;
   sim.log.write(node, 'heartbeat: stopped');
-  if (other && other.run.peer === 'active') due(sim, other, sim.clock.now() + LEAVE_MS);
+  if (other && other.run.peer === 'active') {
+    other.run.isHandedOver = true;
+    due(sim, other, sim.clock.now() + LEAVE_MS);
+  }
   lookAtHeartbeat(sim);
 }
 
@@ -59,6 +62,7 @@ export function lookAtHeartbeat(sim: Simulation): void {
   for (const one of runners(sim)) {
     const now = sim.clock.now();
     const { run } = one;
+    if (run.isHandedOver) continue;
     const other = otherOf(sim, one);
     if (run.peer === 'active') {
       if (other) delete run.dueMs;
@@ -79,7 +83,8 @@ function due(sim: Simulation, { node, run }: Runner, atMs: number): void {
     const self = runners(sim).find((one) => one.node === node && one.run === run);
     if (!self || run.dueMs !== atMs) return;
     delete run.dueMs;
-    const other = otherOf(sim, self);
+    const other = run.isHandedOver ? undefined : otherOf(sim, self);
+    delete run.isHandedOver;
     if (other) agree(sim, self, other);
     else takeAll(sim, self);
     lookAtHeartbeat(sim);

@@ -60,6 +60,8 @@ export interface HeartbeatRun {
   resources?: 'none' | 'local' | 'foreign' | 'all';
   /** Whether the other node counts as alive. */
   peer: 'unknown' | 'active' | 'dead';
+  /** The other one leaves in order, and it takes what that one had. */
+  isHandedOver?: true;
   dueMs?: number;
 }
 
