@@ -16,6 +16,7 @@ import { realClock } from './env/clock.ts';
 import { createFileStore } from './env/file-store.ts';
 import { createMemoryStore } from './env/memory-store.ts';
 import { pacedClock } from './env/paced-clock.ts';
+import type { LabHost, LabHosts } from './env/lab-host.ts';
 import { newToken } from './env/new-token.ts';
 import { packageRoot } from './env/package-root.ts';
 import { processUsage } from './env/process-usage.ts';
@@ -47,6 +48,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', (error
 const REHEARSAL_START_MS = Date.UTC(2026, 0, 5, 8);
 
 const registries = new Map<string, Registry>();
+let onLab: Promise<LabHost> | undefined;
 
 const terminal = terminalOf(process, process.env);
 const context: Context = { terminal, world: realWorld(), interruptible: interruptible(process, terminal, () => realClock.now()) };
@@ -120,7 +122,7 @@ function daemonDoors(): DaemonDoors {
       process.on('SIGHUP', call);
       return () => process.removeListener('SIGHUP', call);
     },
-    ownAddresses: async () => (await import('./env/own-addresses.ts')).ownAddresses(),
+    ownAddresses: async () => (await labHost())?.ownAddresses() ?? (await import('./env/own-addresses.ts')).ownAddresses(),
     https: {
       check: async (place) => (await import('./env/https-listener.ts')).httpsDoor().check(place),
       listen: async (place, answer) => (await import('./env/https-listener.ts')).httpsDoor().listen(place, answer),
@@ -145,10 +147,20 @@ async function outbound(caFile?: string) {
 async function nodeDoors(cluster: string, folder: string): Promise<{ readonly lease: Lease; readonly files?: Pick<FileReaderOptions, 'files' | 'tablesFor'> }> {
   const [{ createFileLock }, { createClusterFiles, isOnNode }] = await Promise.all([import('./env/file-lock.ts'), import('./env/cluster-files.ts')]);
   const local = createFileLock(join(folder, LOCK));
+  const simulated = await labHost();
+  if (simulated) return { lease: (await import('./env/pmxcfs-lease.ts')).createPmxcfsLease({ ...simulated, cluster, local }) };
   const files = createClusterFiles();
   if (process.getuid?.() !== 0 || !(await isOnNode(files))) return { lease: local };
   const { createPmxcfsLease } = await import('./env/pmxcfs-lease.ts');
   return { lease: createPmxcfsLease({ files, clock: realClock, cluster, local }), files: { files, tablesFor } };
+}
+
+/** The node of a lab on which we are said to be. */
+function labHost(): Promise<LabHost | undefined> {
+  const { LATIDO_LAB_NODES: socket = '', LATIDO_LAB_NODE: node = '' } = process.env;
+  if (socket === '' || node === '') return Promise.resolve(undefined);
+  onLab ??= import('./env/lab-host.ts').then(({ openLabHost }) => openLabHost(socket, node, realClock));
+  return onLab;
 }
 
 /** Files are read only as a version that we carry would write them. */
@@ -193,15 +205,15 @@ async function lab(options: LabOptions): Promise<Lab> {
   const file = options.state;
   const text = file === undefined ? undefined : await readText(file).catch(() => undefined);
   const steps = options.script === undefined ? [] : await storyOf(options.script);
-  const { play } = await import('./sim/script.ts');
+  const [{ play }, { nodeHosts }] = await Promise.all([import('./sim/script.ts'), import('./sim/node-host.ts')]);
   const folder = await mkdtemp(join(tmpdir(), 'latido-lab-'));
   const nodes = join(folder, 'nodes.sock');
-  let ssh: Ssh | undefined;
+  let nodesOfLab: { readonly ssh: Ssh; readonly hosts: LabHosts } | undefined;
   const cleanUp = () => rm(folder, { recursive: true, force: true });
   try {
     const served = await startLab({ ...options, ...(options.live === undefined ? {} : { cluster: await liveCluster(options.live) }) }, {
       script: (sim) => {
-        ssh = sim.ssh;
+        nodesOfLab = { ssh: sim.ssh, hosts: nodeHosts(sim, options.speed, realClock) };
         void play(sim, steps);
       },
       tables: loadApiTables((text === undefined ? undefined : savedVersion(text)) ?? options.pveVersion),
@@ -214,7 +226,7 @@ async function lab(options: LabOptions): Promise<Lab> {
       },
     });
     const { serveLabNodes } = await import('./env/lab-nodes.ts');
-    const shutNodes = ssh && await serveLabNodes(nodes, ssh);
+    const shutNodes = nodesOfLab && await serveLabNodes(nodes, nodesOfLab.ssh, nodesOfLab.hosts);
     return { ...served, nodes, close: async () => void await Promise.all([served.close(), shutNodes?.().then(cleanUp)]) };
   } catch (error) {
     await cleanUp();
@@ -225,24 +237,26 @@ async function lab(options: LabOptions): Promise<Lab> {
 
 /** A fresh folder of its own for each demo; it stays, so that a person can look at the repositories afterwards. */
 async function demo({ speed }: { readonly speed: number }): Promise<Demo> {
-  const [{ stageSimulation, serveStage, byHand, tasksDone, cutLine, healLine, write, isConnected, STAGE_TOKEN, DEMO_PERSON }, { createRepository, configure }, { startProcess }, { programOf }, { serveLabNodes }] = await Promise.all([
-    import('./sim/stage.ts'), import('./env/git-repository.ts'), import('./env/latido-process.ts'), import('./cli/init-server.ts'), import('./env/lab-nodes.ts'),
+  const [{ stageSimulation, serveStage, byHand, tasksDone, cutLine, healLine, write, isConnected, STAGE_TOKEN, DEMO_PERSON }, { nodeHosts }, { createRepository, configure }, { startProcess }, { programOf }, { serveLabNodes }] = await Promise.all([
+    import('./sim/stage.ts'), import('./sim/node-host.ts'), import('./env/git-repository.ts'), import('./env/latido-process.ts'), import('./cli/init-server.ts'), import('./env/lab-nodes.ts'),
   ]);
   const folder = await mkdtemp(join(tmpdir(), 'latido-demo-'));
   const tokenFile = join(folder, 'token');
   await writeFile(tokenFile, `${STAGE_TOKEN}\n`, { mode: 0o600 });
   const sim = stageSimulation({ tables: loadApiTables(tableVersions().at(-1) ?? ''), startMs: realClock.now() });
   const served = await serveStage(sim, speed);
+  const hosts = nodeHosts(sim, speed, realClock);
   const program = programOf(process);
   const server = join(folder, 'infra.git');
   const socket = join(folder, 'nodes.sock');
-  const shutNodes = await serveLabNodes(socket, sim.ssh);
+  const shutNodes = await serveLabNodes(socket, sim.ssh, hosts);
   const environment = { LATIDO_LAB_SPEED: String(speed), LATIDO_LAB_NODES: socket };
   return {
     folder, server, environment, program, state: join(folder, 'state'),
     repository: await createRepository(join(folder, 'work'), server, environment), manifests: await demoManifests(),
     configureServer: (key, value) => configure(server, key, value),
-    start: (words) => startProcess([...program, ...words], { cwd: folder, logFile: join(folder, 'daemon.log'), environment }),
+    start: (words, node) => startProcess([...program, ...words], { cwd: folder, logFile: join(folder, `${node ?? 'daemon'}.log`), environment: { ...environment, ...(node === undefined ? {} : { LATIDO_LAB_NODE: node }) } }),
+    writeConfig: (name, text) => writeText(join(folder, name), text),
     stage: {
       access: { endpoints: served.endpoints.map(({ url }) => url), fingerprint: served.fingerprint, tokenFile },
       powerOff: (node) => sim.powerOff(node), powerOn: (node) => sim.powerOn(node),
@@ -254,6 +268,7 @@ async function demo({ speed }: { readonly speed: number }): Promise<Demo> {
         return guest && { node: guest.node, running: guest.process !== undefined };
       },
       tasksDone: (type, vmid) => tasksDone(sim, type, vmid),
+      addresses: (node) => hosts.addresses(node),
       log: (from) => sim.log.lines().slice(from),
     },
     close: async () => void await Promise.all([shutNodes?.(), served.close()]),

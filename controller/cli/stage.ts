@@ -20,6 +20,8 @@ export interface Stage {
   guest(vmid: number): { readonly node: string; readonly running: boolean } | undefined;
   /** How many tasks of this type ended well for a guest. */
   tasksDone(type: string, vmid: number): number;
+  /** On the node's interfaces; none while it is off. */
+  addresses(node: string): readonly string[];
   /** What happened in the cluster, from this line on: virtual seconds, node, text. */
   log(from: number): readonly string[];
 }
@@ -56,8 +58,10 @@ export interface Demo {
   readonly manifests: Readonly<Record<string, string>>;
   /** `git config` in the bare repository. */
   configureServer(key: string, value: string): Promise<void>;
-  /** Starts latido with these words. */
-  start(words: readonly string[]): Running;
+  /** Starts latido with these words. @param node of the lab on which it is to be; absent: on none */
+  start(words: readonly string[], node?: string): Running;
+  /** A file in the folder. */
+  writeConfig(name: string, text: string): Promise<void>;
   /** Ends the lab; the folder stays. */
   close(): Promise<void>;
 }

@@ -7,12 +7,16 @@ import { Failure } from '../model/finding.ts';
 import { isObject } from '../model/json.ts';
 import type { JsonObject } from '../model/json.ts';
 import { askControl, controlSocket } from './control-socket.ts';
+import { labHostAnswer } from './lab-host.ts';
+import type { LabHosts } from './lab-host.ts';
 import { plain } from './ssh.ts';
 import type { SshDoor } from './ssh.ts';
 
-/** @returns what ends it; undefined: somebody else serves there */
-export function serveLabNodes(path: string, ssh: Ssh): Promise<(() => Promise<void>) | undefined> {
+/** @param hosts for daemons that run on its nodes; absent: none can. @returns what ends it; undefined: somebody else serves there */
+export function serveLabNodes(path: string, ssh: Ssh, hosts?: LabHosts): Promise<(() => Promise<void>) | undefined> {
   return controlSocket(path).listen(async (request): Promise<JsonObject> => {
+    const asHost = hosts && labHostAnswer(hosts, request);
+    if (asHost) return asHost;
     const words = Array.isArray(request['argv']) ? request['argv'].map(String) : [];
     try {
       return { ...(await ssh.run(String(request['node']), words, { stdin: [String(request['stdin'])], timeoutMs: Number(request['timeoutMs']) })) };

@@ -24,6 +24,7 @@ const done = { ok: true, value: undefined } as const;
 
 export class SimulatedPmxcfs {
   readonly #sim: Simulation;
+  readonly #startMs: number;
   readonly #processes = new Map<string, PmxcfsProcess>();
   readonly #locks = new Map<string, LockEntry>();
   readonly #partitions = new Map<string, ReadonlySet<string>>();
@@ -32,8 +33,10 @@ export class SimulatedPmxcfs {
   readonly #skewMs = new Map<string, number>();
   #writes = 0;
 
-  constructor(sim: Simulation) {
+  /** @param slower its seconds, by which locks age, pass so many times slower than the simulation's */
+  constructor(sim: Simulation, private readonly slower = 1) {
     this.#sim = sim;
+    this.#startMs = sim.clock.now();
     for (const node of Object.keys(sim.state.nodes)) if (sim.state.nodes[node]?.power === 'on') this.#start(node, sim.clock.now());
     sim.onPower((node, power) => {
       if (power === 'off') this.#processes.delete(node);
@@ -247,11 +250,15 @@ export class SimulatedPmxcfs {
   }
 
   #nowSeconds(): number {
-    return Math.floor(this.#sim.clock.now() / 1000);
+    return this.#toSeconds(this.#sim.clock.now());
+  }
+
+  #toSeconds(atMs: number): number {
+    return Math.floor((this.#startMs + (atMs - this.#startMs) / this.slower) / 1000);
   }
 
   #secondsOf(node: string, atMs = this.#sim.clock.now()): number {
-    return Math.floor((atMs + (this.#skewMs.get(node) ?? 0)) / 1000);
+    return this.#toSeconds(atMs + (this.#skewMs.get(node) ?? 0));
   }
 }
 
