@@ -69,11 +69,16 @@ export function comparedText(scene: Pick<Scene, 'name' | 'copies'>): string | un
   return `compared ${minute(last.fact.begunMs)}: ${found.length === 0 ? '0 bytes differed' : found.map(([peer, bytes]) => `${amount(bytes)} differed between ${last.node} and ${peer}`).join(', ')}`;
 }
 
+function hasFound(scene: Scene): boolean {
+  const last = lastVerify(scene);
+  return last !== undefined && foundOf(scene, last).some(([, bytes]) => bytes > 0);
+}
+
 export function verifyStanding(scene: Scene): Standing | undefined {
   const running = comparing(scene.copies);
   const compared = comparedText(scene);
   const differences = differencesOf(scene.copies);
   if (differences.length > 0) return { trouble: 'CopiesDiffer', message: `${differencesText(differences)}${compared === undefined ? '' : ` (${compared})`}` };
   if (running !== undefined) return { message: `as its manifest asks; its copies are being compared, ${running}` };
-  return compared === undefined ? undefined : { message: `as its manifest asks; ${compared}${/ [1-9].* differed/.test(compared) ? ', and they are equal again' : ''}` };
+  return compared === undefined ? undefined : { message: `as its manifest asks; ${compared}${hasFound(scene) ? ', and they are equal again' : ''}` };
 }

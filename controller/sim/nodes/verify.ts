@@ -5,7 +5,7 @@
 import type { Simulation } from '../simulation.ts';
 import { backingOf, hostOf } from './devices.ts';
 import { slotOf } from './generations.ts';
-import { peersOf, Refused } from './kernel.ts';
+import { isLinked, peersOf, Refused } from './kernel.ts';
 import type { Run } from './output.ts';
 import type { Medium, Peer, Replica } from './state.ts';
 import { VERIFY_NOTES } from '../../drbd/scripts.ts';
@@ -37,6 +37,8 @@ export function breakOff(peer: Peer, leftBytes: number, sizeBytes: number): void
 }
 
 function endVerify(sim: Simulation, replica: Replica, node: string, name: string): void {
+  // Over a line that is cut nothing comes back: it is broken off as soon as that is noticed.
+  if (!isLinked(sim, node, name)) return;
   const other = hostOf(sim, name).replicas[replica.resource];
   const seconds = Math.round(((replica.peers[name]?.sync?.totalBytes ?? 0) / VERIFY_BYTES_PER_SECOND));
   const foundBytes = other ? mark(sim, [node, replica], [name, other]) : 0;
