@@ -3,7 +3,9 @@
 import type { Simulation } from '../simulation.ts';
 import type { Configured } from './config.ts';
 import { hostOf, mediumAt } from './devices.ts';
-import { ACTIVITY_LOG_BYTES, attach, checkQuorum, detach, disconnect, isYes, lose, look, Refused } from './kernel.ts';
+import { disconnect, lose, look } from './connections.ts';
+import { checkQuorum, isYes, Refused } from './kernel.ts';
+import { ACTIVITY_LOG_BYTES, attach, detach } from './replica-disk.ts';
 import type { Host, Peer, Replica } from './state.ts';
 
 /** One command of drbdsetup or drbdmeta: as it is shown, and done. */

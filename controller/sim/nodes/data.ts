@@ -3,7 +3,7 @@
 import type { Simulation } from '../simulation.ts';
 import { backingOf, hostOf } from './devices.ts';
 import { slotOf } from './generations.ts';
-import { newGeneration } from './kernel.ts';
+import { newGeneration } from './new-generation.ts';
 import type { AppliedWrite, Host, Medium, Replica } from './state.ts';
 
 /** Every medium of a host, those inside of others too. */

@@ -2,7 +2,8 @@
 import type { Simulation } from '../simulation.ts';
 import { hostOf } from './devices.ts';
 import { isNew, slotOf } from './generations.ts';
-import { isQuorate, leftBytes, metadataOf } from './kernel.ts';
+import { isQuorate, metadataOf } from './kernel.ts';
+import { leftBytes } from './resync.ts';
 import type { Metadata, Peer, Replica } from './state.ts';
 
 const VERSION_8 = 'version: 8.4.11 (api:1/proto:86-101)\nsrcversion: F73C670A7EC572DB9CF3E5B \n';

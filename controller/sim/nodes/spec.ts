@@ -2,7 +2,7 @@
 // In: that. Out: hosts that have them, made by the programs that make them on a real node.
 import type { Simulation } from '../simulation.ts';
 import { hostOf, uuidFrom } from './devices.ts';
-import { allResources, meetNow } from './kernel.ts';
+import { allResources, meetNow } from './connections.ts';
 import { Output } from './output.ts';
 import { runProgram } from './programs.ts';
 import { newHost } from './state.ts';
