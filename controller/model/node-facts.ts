@@ -96,6 +96,8 @@ export type VrrpState = 'MASTER' | 'BACKUP' | 'FAULT' | 'STOP';
 export interface KeepalivedFact {
   readonly running: boolean;
   readonly enabled: boolean;
+  /** latido wrote its files after it had read them last: it goes by older ones. */
+  readonly isBehind?: true;
   /** `/etc/keepalived/keepalived.conf`, without passwords; absent: there is none. */
   readonly main?: string;
   /** Our own parts of it by the name of their VirtualIP, without passwords. */
@@ -107,6 +109,7 @@ export interface KeepalivedFact {
 export interface HeartbeatFact {
   readonly running: boolean;
   readonly enabled: boolean;
+  readonly isBehind?: true;
   /** `ha.cf`, `haresources` and `authkeys`, without keys. */
   readonly files: ReadonlyMap<string, string>;
   readonly resources?: 'none' | 'local' | 'foreign' | 'all' | 'transition';

@@ -12,11 +12,13 @@ export function parseVirtualIp(printed: string): VirtualIpNodeFact | undefined {
   if (entries === undefined) return undefined;
   const programs = new Map(entries.filter(({ word }) => word === 'program').map(({ rest }) => [rest[0] ?? '', rest.slice(1)] as const));
   const files = new Map(entries.filter(({ word }) => word === 'file').map(({ rest, text }) => [rest[0] ?? '', text] as const));
+  const behind = entries.filter(({ word }) => word === 'behind').map(({ rest }) => rest[0]);
+  const isBehind = (name: string) => (behind.includes(name) ? { isBehind: true } as const : {});
   const keepalived = programs.get('keepalived');
   const heartbeat = programs.get('heartbeat');
   return {
-    ...(keepalived ? { keepalived: keepalivedOf(keepalived, files, entries) } : {}),
-    ...(heartbeat ? { heartbeat: heartbeatOf(heartbeat, files, entries) } : {}),
+    ...(keepalived ? { keepalived: { ...keepalivedOf(keepalived, files, entries), ...isBehind('keepalived') } } : {}),
+    ...(heartbeat ? { heartbeat: { ...heartbeatOf(heartbeat, files, entries), ...isBehind('heartbeat') } } : {}),
   };
 }
 

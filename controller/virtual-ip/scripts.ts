@@ -7,6 +7,11 @@ export LC_ALL
 masked() { sed -E -e 's/^([[:space:]]*auth_pass[[:space:]]+).*/\\1…/' -e 's/^([0-9]+[[:space:]]+(sha1|md5)[[:space:]]+).*/\\1…/' -e '$a\\' "$1"; }
 `;
 
+/** Is there from before a program's files change until it has read them, so that whoever comes later knows. It goes with the power, as the program does. */
+export function behindFile(program: 'keepalived' | 'heartbeat'): string {
+  return `/run/latido-${program}.behind`;
+}
+
 /**
  * What a node's programs are told to do and say of themselves; values of secrets are left out on the node already.
  * The state of keepalived is what it notes itself at each transition (see keepalived-text.ts): its own dump would need a signal,
@@ -16,7 +21,10 @@ export const READ_VIRTUAL_IP = `set -u
 ${MASKED}text() {
   if [ -f "$1" ]; then echo "@file $1"; masked "$1" | sed 's/^/ /'; fi
 }
-service() { echo "@program $1 $(systemctl is-active "$1" 2> /dev/null) $(systemctl is-enabled "$1" 2> /dev/null)"; }
+service() {
+  echo "@program $1 $(systemctl is-active "$1" 2> /dev/null) $(systemctl is-enabled "$1" 2> /dev/null)"
+  if [ -e "/run/latido-$1.behind" ]; then echo "@behind $1"; fi
+}
 if command -v keepalived > /dev/null; then
   service keepalived
   text /etc/keepalived/keepalived.conf
@@ -65,6 +73,7 @@ fi
 sed "s|$parts/latido-|$check/latido-|" "$main.latido" > "$check/main"
 keepalived -t -f "$check/main"
 sync "$check/latido-$1.conf" "$main.latido"
+: > ${behindFile('keepalived')}
 mv -f "$check/latido-$1.conf" "$parts/latido-$1.conf"
 if [ "$4" != keep ]; then mv -f "$main.latido" "$main"; fi
 sync "$parts" /etc/keepalived
@@ -74,6 +83,7 @@ sync "$parts" /etc/keepalived
 export const START_KEEPALIVED = `set -eu
 systemctl enable keepalived
 systemctl reload-or-restart keepalived
+rm -f ${behindFile('keepalived')}
 `;
 
 /** Takes our part away again: $1 name, $2 first line of a main file of ours. The address is let go of before the last trace of it is. */
@@ -88,7 +98,7 @@ for file in "$parts"/latido-*.conf; do
 done
 if [ "$others" = no ] && [ -e "$main" ] && [ "$(head -n 1 "$main")" = "$2" ]; then
   systemctl disable --now keepalived
-  rm -f "$main"
+  rm -f "$main" ${behindFile('keepalived')}
 elif [ -e "$part" ]; then
   first=$(head -n 1 "$part")
   printf '%s\\n' "$first" > "$part"
@@ -117,6 +127,7 @@ fi
 chmod 0644 "$new/ha.cf" "$new/haresources"
 chmod 0600 "$new/authkeys"
 sync "$new/authkeys" "$new/haresources" "$new/ha.cf"
+: > ${behindFile('heartbeat')}
 mv -f "$new/authkeys" "$new/haresources" "$dir/"
 mv -f "$new/ha.cf" "$dir/ha.cf"
 sync "$dir"
@@ -127,7 +138,7 @@ export const REMOVE_HEARTBEAT = `set -eu
 dir=/etc/ha.d
 if [ ! -e "$dir/ha.cf" ] || [ "$(head -n 1 "$dir/ha.cf")" != "$1" ]; then exit 0; fi
 systemctl disable --now heartbeat
-rm -f "$dir/authkeys" "$dir/haresources"
+rm -f "$dir/authkeys" "$dir/haresources" ${behindFile('heartbeat')}
 rm -f "$dir/ha.cf"
 sync "$dir"
 `;
@@ -136,6 +147,7 @@ sync "$dir"
 export const START_HEARTBEAT = `set -eu
 if [ "$1" = restart ]; then systemctl restart heartbeat; fi
 systemctl enable --now heartbeat
+rm -f ${behindFile('heartbeat')}
 tries=0
 while [ "$tries" -lt 90 ]; do
   case "$(timeout 5 cl_status rscstatus 2> /dev/null)" in

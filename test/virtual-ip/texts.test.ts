@@ -116,6 +116,11 @@ describe('what a node tells', () => {
     });
   });
 
+  test('a program that goes by older files than are there', () => {
+    expect(parseVirtualIp('@program keepalived active enabled\n@behind keepalived\n@program heartbeat inactive disabled\n@end\n')).toMatchObject({ keepalived: { isBehind: true } });
+    expect(parseVirtualIp('@program keepalived active enabled\n@behind keepalived\n@program heartbeat inactive disabled\n@end\n')?.heartbeat).not.toHaveProperty('isBehind');
+  });
+
   test('neither program is installed', () => {
     expect(parseVirtualIp('@end\n')).toEqual({});
   });

@@ -19,6 +19,8 @@ export interface Compared {
   readonly isStale: boolean;
   readonly running: boolean;
   readonly enabled: boolean;
+  /** It runs, and by older files than are there: nobody was left to tell it. */
+  readonly isBehind: boolean;
   readonly fields: readonly FieldChange[];
   /** Told this, it no longer understands nodes that are told what is there now. */
   readonly isDeaf: boolean;
@@ -30,6 +32,7 @@ export function compareNode(scene: Scene, member: Member, isNewSecret: boolean):
   const wanted = scene.provider === 'keepalived' ? compareKeepalived(scene, member, seen) : compareHeartbeat(scene, member, seen);
   const program = member.programs[scene.provider];
   const [running, enabled] = [program?.running ?? false, program?.enabled ?? false];
+  const isBehind = running && program?.isBehind === true;
   const at = (field: string) => `nodes.${member.node}.${field}`;
   const differs = wanted.settings.map(([field, from, to]) => live(at(field), from, to));
   const provider = seen && seen.by !== scene.provider ? [live(at('provider'), seen.by, scene.provider)] : [];
@@ -37,8 +40,8 @@ export function compareNode(scene: Scene, member: Member, isNewSecret: boolean):
   const isStale = wanted.isStale || secret.length > 0;
   const named = [...provider, ...differs, ...secret];
   const rest = isStale && named.length === 0 ? [live(at('file'), seen ? 'not as latido wrote it' : undefined, 'as the manifest asks')] : [];
-  const service = running && enabled ? [] : [live(at('service'), running ? 'not started with the node' : 'stopped', 'running')];
-  return { member, seen, isStale, running, enabled, fields: [...named, ...rest, ...service], isDeaf: seen?.by === scene.provider && (secret.length > 0 || wanted.settings.some(([field, from]) => wanted.deep.includes(field) && !isOnlyMore(field, from))) };
+  const service = running && enabled && !isBehind ? [] : [live(at('service'), isBehind ? 'goes by older files' : running ? 'not started with the node' : 'stopped', 'running')];
+  return { member, seen, isStale, running, enabled, isBehind, fields: [...named, ...rest, ...service], isDeaf: seen?.by === scene.provider && (secret.length > 0 || wanted.settings.some(([field, from]) => wanted.deep.includes(field) && !isOnlyMore(field, from))) };
 }
 
 /** A node is heard by those who do not know it yet; only from group addresses to its own it is not. */

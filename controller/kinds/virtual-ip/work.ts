@@ -44,7 +44,7 @@ export function setUp(scene: Scene, compared: readonly Compared[], isAdopted: bo
 
 /** Those that run and do not have it, the one that has it, those that are new. */
 function rollingChange(scene: Scene, compared: readonly Compared[]): readonly Step[] {
-  const due = compared.filter(({ isStale, running, enabled }) => isStale || !running || !enabled);
+  const due = compared.filter(({ isStale, running, enabled, isBehind }) => isStale || !running || !enabled || isBehind);
   const known = due.filter((one) => isKnown(scene, one));
   const ordered = [...known.filter(({ member }) => !member.has), ...known.filter(({ member }) => member.has), ...due.filter((one) => !isKnown(scene, one))];
   const guards = heldGuards(scene);
@@ -74,10 +74,11 @@ function deepChange(scene: Scene, compared: readonly Compared[]): readonly Step[
 }
 
 function putInForce(scene: Scene, one: Compared, guards: readonly Condition[]): readonly Step[] {
-  const { member, isStale, running, enabled } = one;
-  if (!isStale && running && !enabled) return [command(member.node, `have ${scene.provider} started with the node`, ['systemctl', 'enable', scene.provider])];
+  const { member, isStale, running, enabled, isBehind } = one;
+  if (!isStale && running && !enabled && !isBehind) return [command(member.node, `have ${scene.provider} started with the node`, ['systemctl', 'enable', scene.provider])];
   const isMoving = scene.provider === 'heartbeat' && running && member.has;
-  const begun = [start(scene, one, guards)];
+  const told = [start(scene, one, guards)];
+  const begun = isBehind && member.has && !isMoving ? withCost(told, 'the address may be away meanwhile', aloneSeconds(scene)) : told;
   return [...(isStale ? [write(scene, one, guards)] : []), ...(isMoving ? withCost(begun, 'the address goes to the other node', awaySeconds(scene)) : begun)];
 }
 

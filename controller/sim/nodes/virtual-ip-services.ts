@@ -41,9 +41,10 @@ export function lookAtVirtualIps(sim: Simulation): void {
 }
 
 export function losePrograms(sim: Simulation, node: string): void {
-  const { programs, notes } = hostOf(sim, node);
+  const { programs, notes, files } = hostOf(sim, node);
   // /run is in memory.
   for (const path of Object.keys(notes)) delete notes[path];
+  for (const path of Object.keys(files).filter((one) => one.startsWith('/run/'))) delete files[path];
   if (programs.keepalived) programs.keepalived.isRunning = false;
   loseInstances(sim, node);
   loseHeartbeat(sim, node);

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { HEARTBEAT_FILES, HEARTBEAT_FOLDER } from '../../virtual-ip/heartbeat-text.ts';
 import { MAIN_FILE, PART_FOLDER, STATES } from '../../virtual-ip/keepalived-text.ts';
-import { READ_VIRTUAL_IP, REMOVE_HEARTBEAT, REMOVE_KEEPALIVED, START_HEARTBEAT, START_KEEPALIVED, WRITE_HEARTBEAT, WRITE_KEEPALIVED } from '../../virtual-ip/scripts.ts';
+import { behindFile, READ_VIRTUAL_IP, REMOVE_HEARTBEAT, REMOVE_KEEPALIVED, START_HEARTBEAT, START_KEEPALIVED, WRITE_HEARTBEAT, WRITE_KEEPALIVED } from '../../virtual-ip/scripts.ts';
 import type { Simulation } from '../simulation.ts';
 import { hostOf } from './devices.ts';
 import type { Run } from './output.ts';
@@ -20,10 +20,10 @@ export function virtualIpScript(sim: Simulation, text: string | undefined, args:
   switch (text) {
     case READ_VIRTUAL_IP: return read(sim, run);
     case WRITE_KEEPALIVED: return writeKeepalived(sim, args, run);
-    case START_KEEPALIVED: return systemctl(sim, ['enable', 'keepalived'], run) || systemctl(sim, ['reload-or-restart', 'keepalived'], run);
+    case START_KEEPALIVED: return systemctl(sim, ['enable', 'keepalived'], run) || systemctl(sim, ['reload-or-restart', 'keepalived'], run) || caughtUp(sim, 'keepalived', run);
     case REMOVE_KEEPALIVED: return removeKeepalived(sim, args, run);
     case WRITE_HEARTBEAT: return writeHeartbeat(sim, args, run);
-    case START_HEARTBEAT: return (args[0] === 'restart' ? systemctl(sim, ['restart', 'heartbeat'], run) : 0) || systemctl(sim, ['enable', '--now', 'heartbeat'], run);
+    case START_HEARTBEAT: return (args[0] === 'restart' ? systemctl(sim, ['restart', 'heartbeat'], run) : 0) || systemctl(sim, ['enable', '--now', 'heartbeat'], run) || caughtUp(sim, 'heartbeat', run);
     case REMOVE_HEARTBEAT: return removeHeartbeat(sim, args, run);
     default: return undefined;
   }
@@ -46,7 +46,7 @@ function read(sim: Simulation, run: Run): number {
     const text = files[path];
     if (text !== undefined) run.output.out(`@file ${path}\n${masked(text).replaceAll(/^(?=.*\n)/gm, ' ')}`);
   };
-  const service = (name: VirtualIpProgram) => tell(`@program ${name} ${isRunning(sim, run.node, name) ? 'active' : 'inactive'} ${isEnabled(sim, run.node, name) ? 'enabled' : 'disabled'}`);
+  const service = (name: VirtualIpProgram) => tell(`@program ${name} ${isRunning(sim, run.node, name) ? 'active' : 'inactive'} ${isEnabled(sim, run.node, name) ? 'enabled' : 'disabled'}${files[behindFile(name)] === undefined ? '' : `\n@behind ${name}`}`);
   if (programs.keepalived) {
     service('keepalived');
     for (const path of [MAIN_FILE, ...partsOn(files)]) show(path);
@@ -75,6 +75,7 @@ function writeKeepalived(sim: Simulation, [name = '', first = '', wanted = '', p
   const { trouble } = readKeepalived(main, { ...host, files: { ...host.files, [path]: run.stdin } });
   if (isForeign) host.files[`${MAIN_FILE}.before-latido`] = there;
   if (trouble) return complain(run, trouble.text, trouble.code);
+  host.files[behindFile('keepalived')] = '';
   host.files[path] = run.stdin;
   host.files[MAIN_FILE] = main;
   return 0;
@@ -89,6 +90,7 @@ function removeKeepalived(sim: Simulation, [name = '', first = '']: readonly str
     const code = systemctl(sim, ['disable', '--now', 'keepalived'], run);
     if (code !== 0) return code;
     delete files[MAIN_FILE];
+    delete files[behindFile('keepalived')];
   } else if (own !== undefined) {
     files[part] = `${firstLine(own)}\n`;
     if (isRunning(sim, run.node, 'keepalived')) systemctl(sim, ['reload', 'keepalived'], run);
@@ -111,6 +113,7 @@ function writeHeartbeat(sim: Simulation, [first = '', digest = '']: readonly str
       if (text !== undefined) files[`${HEARTBEAT_FOLDER}/${name}.before-latido`] = text;
     }
   }
+  files[behindFile('heartbeat')] = '';
   for (const [name, text] of texts) files[`${HEARTBEAT_FOLDER}/${name}`] = text;
   return 0;
 }
@@ -120,8 +123,14 @@ function removeHeartbeat(sim: Simulation, [first = '']: readonly string[], run: 
   const there = files[`${HEARTBEAT_FOLDER}/ha.cf`];
   if (there === undefined || firstLine(there) !== first) return 0;
   const code = systemctl(sim, ['disable', '--now', 'heartbeat'], run);
-  if (code === 0) for (const name of HEARTBEAT_FILES) delete files[`${HEARTBEAT_FOLDER}/${name}`];
+  if (code === 0) for (const path of [...HEARTBEAT_FILES.map((name) => `${HEARTBEAT_FOLDER}/${name}`), behindFile('heartbeat')]) delete files[path];
   return code;
+}
+
+/** It has read what is there. */
+function caughtUp(sim: Simulation, program: VirtualIpProgram, run: Run): number {
+  delete hostOf(sim, run.node).files[behindFile(program)];
+  return 0;
 }
 
 function partsOn(files: Readonly<Record<string, string>>): readonly string[] {
