@@ -5,25 +5,18 @@ import type { Command } from './adjust.ts';
 import { readConfig } from './config.ts';
 import type { Config, Configured } from './config.ts';
 import { hostOf, mediumAt } from './devices.ts';
+import { wordsOf } from './drbdadm-words.ts';
+import type { Words } from './drbdadm-words.ts';
+import { Meta } from './drbdmeta.ts';
 import { disconnect, look } from './connections.ts';
 import { demote, promote, Refused } from './kernel.ts';
 import { declareEqual, newCurrent } from './new-generation.ts';
 import { detach, outdate, resize } from './replica-disk.ts';
 import { invalidate } from './resync.ts';
 import { verify } from './verify.ts';
-import { bitmapBytes, newMetadata } from './metadata.ts';
-import { cstate, dstate, generationLines, role, status } from './show.ts';
+import { cstate, dstate, role, status } from './show.ts';
 import type { Output, Run } from './output.ts';
 import type { Replica } from './state.ts';
-
-/** Options that each command takes; a leading `=`: with a value. */
-const OPTIONS: Readonly<Record<string, readonly string[]>> = {
-  'adjust': ['--dry-run', '-d'], 'up': [], 'down': [], 'create-md': ['--force', '=--max-peers'], 'dump-md': [], 'wipe-md': [], 'primary': ['--force'], 'secondary': [], 'connect': ['--discard-my-data'], 'disconnect': [],
-  'attach': [], 'detach': [], 'resize': ['--assume-clean', '=--size'], 'get-gi': [], 'show-gi': [], 'sh-nop': [], 'verify': ['=--start', '=--stop'], 'new-current-uuid': ['--clear-bitmap'],
-  'role': [], 'cstate': [], 'dstate': [], 'status': [], 'outdate': [], 'invalidate': ['=--reset-bitmap'], 'sh-resources': [], 'sh-dev': [], 'sh-ll-dev': [], 'sh-minor': [], 'dump': [],
-};
-
-interface Words { readonly command: string; readonly flags: ReadonlySet<string>; readonly values: ReadonlyMap<string, string>; readonly names: readonly string[]; readonly isDry: boolean; readonly configFile?: string; readonly testFile?: string }
 
 export function drbdadm(sim: Simulation, words: readonly string[], run: Run): number {
   const host = hostOf(sim, run.node);
@@ -48,37 +41,6 @@ export function drbdadm(sim: Simulation, words: readonly string[], run: Run): nu
     return 0;
   }
   return forEach(sim, parsed, config, run);
-}
-
-function wordsOf(words: readonly string[]): Words | string {
-  const [flags, values, names] = [new Set<string>(), new Map<string, string>(), [] as string[]];
-  let [command, configFile, testFile]: (string | undefined)[] = [];
-  let isDry = false;
-  let isBackend = false;
-  for (let at = 0; at < words.length; at += 1) {
-    const word = words[at] ?? '';
-    if (!isBackend && (word === '-d' || word === '--dry-run')) isDry = true;
-    else if (!isBackend && command === undefined && ['-c', '--config-file'].includes(word)) configFile = words[at += 1];
-    else if (!isBackend && command === undefined && ['-t', '--config-to-test'].includes(word)) testFile = words[at += 1];
-    else if (word === '--') isBackend = command === undefined;
-    else if (word.startsWith('-')) {
-      const [name = '', value] = word.split('=');
-      const known = command === undefined ? undefined : OPTIONS[command];
-      if (known && !known.includes(name) && !known.includes(`=${name}`)) return `drbdadm: unrecognized option '${word}'\ntry 'drbdadm help ${command}'`;
-      if (!known && !isBackend) return `drbdadm: unrecognized option '${word}'\ntry 'drbdadm help'`;
-      if (value === undefined) flags.add(name);
-      else values.set(name, value);
-    } else if (command === undefined) {
-      if (!OPTIONS[word]) return `drbdadm: Unknown command '${word}'`;
-      command = word;
-    } else names.push(word);
-  }
-  if (command === undefined) return '\nUSAGE: drbdadm COMMAND [OPTION...] {all|RESOURCE...}\n';
-  // What stands before the command goes to drbdsetup or drbdmeta as it is.
-  const passed = command === 'wipe-md' ? ['--force'] : [];
-  const wrong = [...flags, ...values.keys()].find((name) => ![...(OPTIONS[command] ?? []), ...passed].some((one) => one.replace('=', '') === name));
-  if (wrong !== undefined) return `drbdsetup: unrecognized option '${wrong}'`;
-  return { command, flags, values, names, isDry, ...(configFile === undefined ? {} : { configFile }), ...(testFile === undefined ? {} : { testFile }) };
 }
 
 interface Target { readonly wanted: Configured; readonly peers: readonly string[] }
@@ -118,9 +80,11 @@ class Admin {
   readonly #wanted: Configured;
   readonly #peers: readonly string[];
   readonly #adjuster: Adjuster;
+  readonly #meta: Meta;
   readonly #is8: boolean;
 
-  constructor(sim: Simulation, { node, output }: Run, words: Words, { wanted, peers }: Target) {
+  constructor(sim: Simulation, run: Run, words: Words, { wanted, peers }: Target) {
+    const { node, output } = run;
     this.#sim = sim;
     this.#node = node;
     this.#output = output;
@@ -128,6 +92,7 @@ class Admin {
     this.#wanted = wanted;
     this.#peers = peers;
     this.#adjuster = new Adjuster(sim, node, wanted);
+    this.#meta = new Meta(sim, run, words, wanted);
     this.#is8 = hostOf(sim, node).drbd.startsWith('8.');
   }
 
@@ -152,10 +117,10 @@ class Admin {
       case 'cstate': return this.#told('cstate', cstate);
       case 'dstate': return this.#told('dstate', dstate);
       case 'status': return this.#status();
-      case 'get-gi': return this.#generations();
-      case 'create-md': return this.#createMetadata();
-      case 'dump-md': return this.#dumpMetadata();
-      case 'wipe-md': return this.#wipeMetadata();
+      case 'get-gi': return this.#meta.generations();
+      case 'create-md': return this.#meta.createMetadata();
+      case 'dump-md': return this.#meta.dumpMetadata();
+      case 'wipe-md': return this.#meta.wipeMetadata();
       case 'sh-dev': return this.#say(`/dev/drbd${this.#wanted.minor}\n`);
       case 'sh-ll-dev': return this.#say(`${this.#wanted.self.disk ?? 'none'}\n`);
       case 'sh-minor': return this.#say(`${this.#wanted.minor}\n`);
@@ -180,10 +145,6 @@ class Admin {
 
   get #device(): string {
     return this.#wanted.self.disk ?? 'none';
-  }
-
-  get #md(): string {
-    return `${this.#wanted.minor} ${this.#is8 ? 'v08' : 'v09'} ${this.#device} internal`;
   }
 
   #say(text: string): number {
@@ -260,93 +221,11 @@ class Admin {
     return 10;
   }
 
-  #generations(): number {
-    const medium = mediumAt(this.#sim, this.#node, this.#replica?.device ?? this.#device);
-    const metadata = medium?.metadata;
-    if (metadata) return this.#say(generationLines(metadata, this.#replica, this.#wanted.peers.map(({ name }) => name), this.#is8, (peer) => hostOf(this.#sim, peer).replicas[this.#wanted.name]?.disk !== 'UpToDate'));
-    this.#output.err(medium ? 'No valid meta data found\n' : `open(${this.#device}) failed: No such file or directory\nCommand 'drbdmeta ${this.#md} get-gi' terminated with exit code 20\n`);
-    return medium ? 1 : 20;
-  }
-
   #down(): number {
     return this.#do({ line: `${this.#setup} down ${this.#wanted.name}`, subject: this.#wanted.name, run: () => {
       bringDown(this.#sim, this.#node, this.#wanted.name, this.#is8);
       return '';
     } });
-  }
-
-  #busy(what: string, isForced: boolean): number {
-    const last = isForced ? '*** confirmation forced via --force option ***\n' : 'stdin not a TTY, not waiting for confirmation\nOperation canceled.\n';
-    const stale = isForced ? `# Output might be stale, since minor ${this.#wanted.minor} is attached\nDevice '${this.#wanted.minor}' is configured!\n` : '';
-    this.#output.err(`open(${this.#device}) failed: Device or resource busy\n\nExclusive open failed. Do it anyways?\n${last}${stale}Command 'drbdmeta ${this.#md} ${what}${isForced ? ' --force' : ''}' terminated with exit code 20\n`);
-    return 20;
-  }
-
-  #isAttached(): boolean {
-    return Object.values(hostOf(this.#sim, this.#node).replicas).some(({ device }) => device === this.#device);
-  }
-
-  #noDevice(what: string): number {
-    this.#output.err(`open(${this.#device}) failed: No such file or directory\nCommand 'drbdmeta ${this.#md} ${what}' terminated with exit code 20\n`);
-    return 20;
-  }
-
-  #createMetadata(): number {
-    const maxPeers = this.#is8 ? 1 : Number(this.#words.values.get('--max-peers') ?? Math.max(1, this.#wanted.peers.length));
-    const isForced = this.#words.flags.has('--force');
-    if (this.#isAttached()) return this.#busy(this.#is8 ? 'create-md' : `create-md ${maxPeers}`, isForced);
-    const medium = mediumAt(this.#sim, this.#node, this.#device);
-    if (!medium) return this.#noDevice('create-md');
-    const style = `v0${this.#is8 ? 8 : 9}`;
-    if (medium.metadata) {
-      this.#output.out(`You want me to create a ${style} style flexible-size internal meta data block.\nThere appears to be a ${medium.metadata.version} flexible-size internal meta data block\nalready in place on ${this.#device} at byte offset ${medium.sizeBytes - 4096}\n\nDo you really want to overwrite the existing meta-data?\n`);
-      if (!isForced) return this.#refusedByHand();
-      this.#output.out('*** confirmation forced via --force option ***\n');
-    } else if (medium.label !== undefined && !isForced) {
-      const what = medium.label.kind === 'physical' ? 'LVM2 PV signature' : `${medium.label.type} filesystem`;
-      this.#output.out(`md_offset ${medium.sizeBytes - 4096}\n\nFound ${what}\n\n ==> This might destroy existing data! <==\n\nDo you want to proceed?\n`);
-      return this.#refusedByHand();
-    }
-    medium.metadata = newMetadata(hostOf(this.#sim, this.#node).drbd, maxPeers);
-    this.#output.out(`initializing bitmap (${bitmapBytes(medium.sizeBytes, maxPeers) / 1024} KB) to all zero\ninitializing activity log\nWriting meta data...\nNew drbd meta data block successfully created.\n`);
-    return 0;
-  }
-
-  #refusedByHand(): number {
-    this.#output.err('stdin not a TTY, not waiting for confirmation\nOperation cancelled.\n');
-    return 1;
-  }
-
-  #dumpMetadata(): number {
-    if (this.#isAttached()) return this.#busy('dump-md', false);
-    const medium = mediumAt(this.#sim, this.#node, this.#device);
-    if (!medium) return this.#noDevice('dump-md');
-    if (medium.failed) {
-      this.#output.err(`pread(5,...,4096,${medium.sizeBytes - 4096}) in v08_md_disk_to_cpu failed: Input/output error\nCommand 'drbdmeta ${this.#md} dump-md' terminated with exit code 10\n`);
-      return 10;
-    }
-    const { metadata } = medium;
-    if (!metadata?.clean) {
-      this.#output.err(metadata ? 'Found meta data is "unclean", please apply-al first\n' : 'No valid meta data found\n');
-      return 1;
-    }
-    this.#output.out(`# DRBD meta data dump\n# ${this.#node}> drbdmeta ${this.#md} dump-md\n#\n\nversion "${metadata.version}";\n\n${metadata.version === 'v09' ? `max-peers ${metadata.maxPeers};\n` : ''}# md_size_sect 160\ncurrent-uuid 0x${metadata.current};\n`);
-    return 0;
-  }
-
-  #wipeMetadata(): number {
-    if (this.#isAttached()) return this.#busy('wipe-md', this.#words.flags.has('--force'));
-    const medium = mediumAt(this.#sim, this.#node, this.#device);
-    if (!medium) return this.#noDevice('wipe-md');
-    if (!medium.metadata) {
-      this.#output.err('There appears to be no drbd meta data to wipe out?\n');
-      return 0;
-    }
-    this.#output.out('\nDo you really want to wipe out the DRBD meta data?\n');
-    if (!this.#words.flags.has('--force')) return this.#refusedByHand();
-    delete medium.metadata;
-    this.#output.out('*** confirmation forced via --force option ***\nWiping meta data...\nDRBD meta data block successfully wiped out.\n');
-    return 0;
   }
 }
 
