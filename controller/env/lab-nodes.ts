@@ -29,18 +29,27 @@ export function serveLabNodes(path: string, ssh: Ssh, hosts?: LabHosts): Promise
 
 export function createLabSsh(path: string): SshDoor {
   const stats = { calls: 0 };
+  const run: SshDoor['run'] = async (node, argv, { stdin, timeoutMs }) => {
+    const input = plain(stdin ?? []);
+    try {
+      return resultOf(node, await askControl(path, { node, argv: [...argv], stdin: input, timeoutMs }));
+    } catch (error) {
+      if (error instanceof Failure) throw new ConnectionError('closed', true, `the lab did not answer for ${node}`);
+      throw error;
+    }
+  };
   return {
     stats,
     learnNodes: () => undefined,
-    async run(node, argv, { stdin, timeoutMs }) {
-      const input = plain(stdin ?? []);
+    run: (...asked) => {
       stats.calls += 1;
-      try {
-        return resultOf(node, await askControl(path, { node, argv: [...argv], stdin: input, timeoutMs }));
-      } catch (error) {
-        if (error instanceof Failure) throw new ConnectionError('closed', true, `the lab did not answer for ${node}`);
-        throw error;
-      }
+      return run(...asked);
+    },
+    runAll: async (node, argvs, options) => {
+      stats.calls += 1;
+      const results: SshResult[] = [];
+      for (const argv of argvs) results.push(await run(node, argv, options));
+      return results;
     },
     close: () => Promise.resolve(),
   };

@@ -1,6 +1,7 @@
 // The door to the nodes themselves: OpenSSH, one multiplexed connection per node; what runs on this node runs here.
 // In: a node and a command. Out: its exit code and both outputs.
 // Must never hand a word to a shell unquoted, trust a host key that was not known before, ask a person, or run a command twice.
+import { randomBytes } from 'node:crypto';
 import { access, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { ConnectionError } from '../model/doors.ts';
 import type { Ssh, SshResult, Stdin } from '../model/doors.ts';
 import { failure } from '../model/finding.ts';
 import { Gate } from './gate.ts';
+import { batchLine, batchResults } from './shell-batch.ts';
 import { shellLine } from './shell-line.ts';
 
 export interface SshOptions {
@@ -40,6 +42,8 @@ export function createSsh(options: SshOptions): SshDoor {
   // Short: the path of a socket has 108 bytes.
   const ownFolder = () => (folder ??= mkdtemp(join(tmpdir(), 'latido-ssh-')));
   const gate = new Gate(PER_NODE, IN_ALL);
+  // No program can print it by chance, nor somebody else on purpose.
+  const boundary = `latido-${randomBytes(16).toString('hex')}`;
   const addresses = new Map(Object.entries(options.addresses ?? {}));
   const connected = new Map<string, Promise<void>>();
   const stats = { calls: 0 };
@@ -63,6 +67,19 @@ export function createSsh(options: SshOptions): SshDoor {
     return made;
   };
 
+  /** One session on the connection of a node; the other side's shell reads the line. */
+  const over = async (node: string, line: string, input: string, timeoutMs: number): Promise<SshResult> => {
+    await connect(node);
+    const result = await inTime(execa('ssh', ['-o', 'ControlMaster=no', ...await args(node), line], how(input, timeoutMs)), timeoutMs, node);
+    // 255 is ssh's own word for a connection that broke; no program that we run ends with it.
+    if (result.exitCode === 255 && !result.timedOut) {
+      connected.delete(node);
+      throw new ConnectionError('closed', true, `ssh to ${node}: ${lastLine(result.stderr)}`);
+    }
+    return ended(result, node);
+  };
+  const isLocal = async (node: string) => (options.isLocal ?? isThisNode)(node);
+
   return {
     stats,
     learnNodes: (told) => {
@@ -71,16 +88,16 @@ export function createSsh(options: SshOptions): SshDoor {
     run: (node, argv, { stdin, timeoutMs }) => gate.through(node, async () => {
       const input = plain(stdin ?? []);
       stats.calls += 1;
-      const [program = '', ...rest] = argv;
-      if (await (options.isLocal ?? isThisNode)(node)) return ended(await execa(program, rest, how(input, timeoutMs)), node);
-      await connect(node);
-      const result = await inTime(execa('ssh', ['-o', 'ControlMaster=no', ...await args(node), shellLine(argv)], how(input, timeoutMs)), timeoutMs, node);
-      // 255 is ssh's own word for a connection that broke; no program that we run ends with it.
-      if (result.exitCode === 255 && !result.timedOut) {
-        connected.delete(node);
-        throw new ConnectionError('closed', true, `ssh to ${node}: ${lastLine(result.stderr)}`);
-      }
-      return ended(result, node);
+      return await isLocal(node) ? here(node, argv, input, timeoutMs) : over(node, shellLine(argv), input, timeoutMs);
+    }),
+    runAll: (node, argvs, { timeoutMs }) => gate.through(node, async () => {
+      if (argvs.length === 0) return [];
+      stats.calls += 1;
+      if (await isLocal(node)) return hereInTurn(node, argvs, timeoutMs);
+      const { stdout, stderr } = await over(node, batchLine(argvs, boundary), '', timeoutMs);
+      const results = batchResults(stdout, stderr, boundary, argvs.length);
+      if (!results) throw new ConnectionError('closed', true, `ssh to ${node}: its shell ended before the last command: ${lastLine(stderr)}`);
+      return results;
     }),
     async close() {
       if (folder === undefined) return;
@@ -129,6 +146,21 @@ async function master(args: readonly string[], log: string): Promise<void> {
   if (result.exitCode === 0) return;
   const why = result.timedOut ? 'no answer' : lastLine(await readFile(log, 'utf8').catch(() => ''));
   throw new ConnectionError(/refused/i.test(why) ? 'refused' : 'unreachable', false, `ssh to ${args.at(-1) ?? ''}: ${why}`);
+}
+
+async function here(node: string, [program = '', ...words]: readonly string[], input: string, timeoutMs: number): Promise<SshResult> {
+  return ended(await execa(program, words, how(input, timeoutMs)), node);
+}
+
+async function hereInTurn(node: string, argvs: readonly (readonly string[])[], timeoutMs: number): Promise<readonly SshResult[]> {
+  const started = performance.now();
+  const results: SshResult[] = [];
+  for (const argv of argvs) {
+    const leftMs = Math.floor(timeoutMs - (performance.now() - started));
+    if (leftMs <= 0) throw tooLate(node);
+    results.push(await here(node, argv, '', leftMs));
+  }
+  return results;
 }
 
 /** A shared connection holds the outputs of a command until it ends on the other side, so its end cannot be waited for. */

@@ -114,6 +114,11 @@ export interface Ssh {
    * @param argv never a line for a shell: each string arrives as it is
    */
   run(node: string, argv: readonly string[], options: { readonly stdin?: Stdin; readonly timeoutMs: number }): Promise<SshResult>;
+  /**
+   * Several, one after the other in one session: each as `run` would, whatever the one before came to, with nothing to read.
+   * Answers in their order. The limit is for all together.
+   */
+  runAll(node: string, argvs: readonly (readonly string[])[], options: { readonly timeoutMs: number }): Promise<readonly SshResult[]>;
   /** Addresses by node, from /cluster/status. */
   learnNodes(addresses: Readonly<Record<string, string>>): void;
   readonly stats: { readonly calls: number };

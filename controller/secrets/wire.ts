@@ -44,6 +44,9 @@ export function wireSsh(ssh: Ssh, valueOf: (name: string) => string | undefined,
       const { code, stdout, stderr } = await ssh.run(node, argv, { timeoutMs, ...(pieces === undefined ? {} : { stdin: pieces }) });
       return { code, stdout: hide(stdout), stderr: hide(stderr) };
     },
+    async runAll(node, argvs, options) {
+      return (await ssh.runAll(node, argvs, options)).map(({ code, stdout, stderr }) => ({ code, stdout: hide(stdout), stderr: hide(stderr) }));
+    },
     learnNodes: (addresses) => ssh.learnNodes(addresses),
     get stats() { return ssh.stats; },
   };

@@ -1,7 +1,7 @@
 // Parsers against what real DRBD 8.4 and 9 and LVM printed.
 import { describe, expect, test } from 'vitest';
 import { parseGenerations } from '../../controller/drbd/generations.ts';
-import { parseGroups, parsePhysical, parseVolumes } from '../../controller/drbd/lvm.ts';
+import { FULL_REPORT, parseReport } from '../../controller/drbd/lvm.ts';
 import { parseResFile } from '../../controller/drbd/res-file.ts';
 import { parseStatus8 } from '../../controller/drbd/status-8.ts';
 import { parseStatus9 } from '../../controller/drbd/status-9.ts';
@@ -72,10 +72,18 @@ describe('generation identifiers', () => {
 
 describe('LVM', () => {
   const of = (program: string) => recorded('lvm').find(({ command }) => command.startsWith(`${program} `) && command.includes('--units b'))?.output ?? '';
-  test('groups', () => expect(parseGroups(of('vgs'))).toContainEqual({ name: 'drbdvg', uuid: 'E2hdlD-OSLM-Q4Uq-1SXG-2ccx-bfTC-NLhFyh', sizeBytes: 1069547520, freeBytes: 1035993088, extentBytes: 4194304 }));
-  test('volumes', () => expect(parseVolumes(of('lvs'))).toContainEqual({ group: 'drbdvg', name: 'vm-101-disk-0', uuid: 'FWByfO-5sgc-tPsX-e1cl-KWDx-4CTa-3Ygmc7', sizeBytes: 33554432, active: true, open: false, tags: [] }));
-  test('physical volumes', () => expect(parsePhysical(of('pvs'))).toContainEqual({ device: '/dev/drbd0', group: 'drbdvg', uuid: 'PF0l9e-9DUc-Bjjg-nY8a-61HN-n80p-SV203e', sizeBytes: 1069547520, freeBytes: 1035993088 }));
-  test('what is no report is told as such', () => expect(parseGroups('  Volume group "x" not found\n')).toBeUndefined());
+  test('groups', () => expect(parseReport(of('vgs'))?.groups).toContainEqual({ name: 'drbdvg', uuid: 'E2hdlD-OSLM-Q4Uq-1SXG-2ccx-bfTC-NLhFyh', sizeBytes: 1069547520, freeBytes: 1035993088, extentBytes: 4194304 }));
+  test('volumes', () => expect(parseReport(of('lvs'))?.volumes).toContainEqual({ group: 'drbdvg', name: 'vm-101-disk-0', uuid: 'FWByfO-5sgc-tPsX-e1cl-KWDx-4CTa-3Ygmc7', sizeBytes: 33554432, active: true, open: false, tags: [] }));
+  test('physical volumes', () => expect(parseReport(of('pvs'))?.physical).toContainEqual({ device: '/dev/drbd0', group: 'drbdvg', uuid: 'PF0l9e-9DUc-Bjjg-nY8a-61HN-n80p-SV203e', sizeBytes: 1069547520, freeBytes: 1035993088 }));
+  test('all of it at once: a group, and a physical volume of none', () => expect(parseReport(recorded('lvm').find(({ command }) => command === FULL_REPORT.join(' '))?.output ?? '')).toEqual({
+    groups: [{ name: 'pve', uuid: 'kLKoOk-rUhq-m5g9-Nk6M-ZIC9-bYmj-yUTYUB', sizeBytes: 532676608, freeBytes: 499122176, extentBytes: 4194304 }],
+    volumes: [{ group: 'pve', name: 'byhand', uuid: 'VgO5GP-I5ez-Vg22-SGee-2cLY-8NfG-KJT73V', sizeBytes: 33554432, active: true, open: false, tags: ['latido'] }],
+    physical: [
+      { device: '/dev/vdb', group: 'pve', uuid: 'AEz7nR-i69S-ZcSk-cPS1-hVKB-fgSN-x7gzDH', sizeBytes: 532676608, freeBytes: 499122176 },
+      { device: '/dev/vdc', group: '', uuid: '7lkvdu-qWfd-nUJ2-LPTV-8X0P-hYZ2-XJnOUj', sizeBytes: 536870912, freeBytes: 536870912 },
+    ],
+  }));
+  test('what is no report is told as such', () => expect(parseReport('  Volume group "x" not found\n')).toBeUndefined());
 });
 
 describe('a resource file', () => {

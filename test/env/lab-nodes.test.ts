@@ -18,6 +18,7 @@ afterEach(async () => {
 /** Tells what it was asked; `dead` is off, `dies` goes down in the middle. */
 const nodes: Ssh = {
   learnNodes: () => undefined, stats: { calls: 0 },
+  runAll: () => Promise.reject(new Error('the socket carries one command at a time')),
   run: async (node, argv, { stdin }) => {
     if (node === 'dead') throw new ConnectionError('unreachable', false, 'dead is off');
     if (node === 'dies') throw new ConnectionError('closed', true, 'dies went down');
@@ -29,6 +30,12 @@ const run = async (node: string) => createLabSsh(join(dir, 's')).run(node, ["a '
 test('words and input arrive as they are, exit code and outputs come back', async () => {
   stop = await serveLabNodes(join(dir, 's'), nodes);
   expect(await run('pve1')).toEqual({ code: 2, stdout: JSON.stringify(['pve1', ["a 'b'", '$c'], ['x\ny']]), stderr: 'said' });
+});
+test('several are answered in their order, and are one call', async () => {
+  stop = await serveLabNodes(join(dir, 's'), nodes);
+  const lab = createLabSsh(join(dir, 's'));
+  expect(await lab.runAll('pve1', [['a'], ['b', 'c']], { timeoutMs: 1000 })).toEqual([{ code: 1, stdout: JSON.stringify(['pve1', ['a'], ['']]), stderr: 'said' }, { code: 2, stdout: JSON.stringify(['pve1', ['b', 'c'], ['']]), stderr: 'said' }]);
+  expect(lab.stats.calls).toBe(1);
 });
 test('what had no effect and what may have had one are told apart', async () => {
   stop = await serveLabNodes(join(dir, 's'), nodes);

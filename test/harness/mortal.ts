@@ -67,6 +67,10 @@ export class Mortal {
         if (this.#diesAt(number, 'after')) return never();
         return this.#ifAlive(result);
       },
+      runAll: async (node, argvs, options) => {
+        if (argvs.some(isCommand)) throw new Error('what has an effect is run on its own');
+        return this.#isDead ? never() : this.#ifAlive(await through.runAll(node, argvs, options));
+      },
       learnNodes: (addresses) => through.learnNodes(addresses),
       stats: through.stats,
     };

@@ -11,7 +11,7 @@ import type { Ssh, SshResult, Stdin } from '../../controller/model/doors.ts';
 import { ConnectionError } from '../../controller/model/doors.ts';
 
 /** The machine's disks are no part of the nodes: LVM there says what it says of none. */
-const NO_DISKS: Readonly<Record<string, string>> = { vgs: '{"report":[{"vg":[]}]}', lvs: '{"report":[{"lv":[]}]}', pvs: '{"report":[{"pv":[]}]}', lvmconfig: '' };
+const NO_DISKS: Readonly<Record<string, string>> = { lvm: '{"report":[]}', lvmconfig: '' };
 const NETWORK = '10.77.2';
 const HAND_MS = 60_000;
 
@@ -80,14 +80,23 @@ export async function openLab(programs: string, names: readonly string[]): Promi
     spaces.delete(name);
     await ended(space);
   };
+  const asked: Ssh['run'] = async (node, argv, options) => {
+    const report = NO_DISKS[argv[0] ?? ''];
+    return report === undefined ? run(node, argv, options) : { code: 0, stdout: report, stderr: '' };
+  };
   const lab: Lab = {
     names, sh, start, kill, addressOf,
     ssh: {
       stats, learnNodes: () => {},
-      run: async (node, argv, options) => {
+      run: (node, argv, options) => {
         stats.calls += 1;
-        const report = NO_DISKS[argv[0] ?? ''];
-        return report === undefined ? run(node, argv, options) : { code: 0, stdout: report, stderr: '' };
+        return asked(node, argv, options);
+      },
+      runAll: async (node, argvs, options) => {
+        stats.calls += 1;
+        const results: SshResult[] = [];
+        for (const argv of argvs) results.push(await asked(node, argv, options));
+        return results;
       },
     },
     unplug: async (name) => void await sh('switch', `ip link set p${names.indexOf(name) + 1} down`),

@@ -3,7 +3,9 @@
 import type { Simulation } from '../simulation.ts';
 import { noteLost, mirrorLabel } from './data.ts';
 import { duplicatesOf, filterOf, groupSizes, groupsOf, hostOf, isAccepted, isUsed, lvmUuid, mediumAt, physicalVolumes, volumesIn } from './devices.ts';
-import type { SeenGroup, ShownVolume } from './devices.ts';
+import type { SeenGroup } from './devices.ts';
+import { COLUMNS, DEFAULT_COLUMNS, fullReport, groupRows, physicalRows, shownRow, volumeRows } from './lvm-report.ts';
+import type { Reported, Row } from './lvm-report.ts';
 import type { Output, Run } from './output.ts';
 import type { Host, Medium } from './state.ts';
 
@@ -24,6 +26,7 @@ const LONG: Readonly<Record<string, string>> = { '--name': '-n', '--size': '-L',
 interface Words { readonly flags: ReadonlySet<string>; readonly values: ReadonlyMap<string, string>; readonly names: readonly string[] }
 
 export function lvm(sim: Simulation, program: string, words: readonly string[], run: Run): number {
+  if (program === 'lvm') return fullReport(sim, words, run);
   const parsed = wordsOf(program, words);
   if (typeof parsed === 'string') {
     run.output.err(`  ${program}: ${parsed}\n  Error during parsing of command line.\n`);
@@ -70,9 +73,9 @@ class Lvm {
   go(program: string): number {
     const [first = ''] = this.#words.names;
     switch (program) {
-      case 'vgs': return this.#report('vg', this.#groupRows());
-      case 'lvs': return this.#report('lv', this.#volumeRows());
-      case 'pvs': return this.#report('pv', this.#physicalRows());
+      case 'vgs': return this.#report('vg', groupRows(this.#sim, this.#node));
+      case 'lvs': return this.#report('lv', volumeRows(this.#sim, this.#node));
+      case 'pvs': return this.#report('pv', physicalRows(this.#sim, this.#node));
       case 'pvcreate': return this.#createPhysical(first);
       case 'pvremove': return this.#removePhysical(first);
       case 'pvresize': return this.#resizePhysical(first);
@@ -112,29 +115,7 @@ class Lvm {
 
   // Reports
 
-  #groupRows(): readonly Row[] {
-    return groupsOf(this.#sim, this.#node).map((seen) => {
-      const { sizeBytes, freeBytes } = groupSizes(this.#sim, this.#node, seen);
-      const count = volumesIn(this.#sim, this.#node, seen.group).length;
-      return { key: seen.group.name, fields: { vg_name: seen.group.name, vg_uuid: seen.group.uuid, vg_size: sizeBytes, vg_free: freeBytes, vg_extent_size: seen.group.extentBytes, vg_attr: 'wz--n-', pv_count: '1', lv_count: String(count), snap_count: '0' } };
-    });
-  }
-
-  #volumeRows(): readonly Row[] {
-    return groupsOf(this.#sim, this.#node).flatMap(({ group }) => volumesIn(this.#sim, this.#node, group).map((volume) => ({ key: group.name, fields: volumeFields(group.name, volume) })));
-  }
-
-  #physicalRows(): readonly Row[] {
-    const accepted = physicalVolumes(this.#sim, this.#node).filter(({ device }) => isAccepted(this.#host, device));
-    const once = accepted.filter((one) => accepted.every((other) => other === one || other.pv.uuid !== one.pv.uuid || one.replica !== undefined));
-    return once.map((seen) => {
-      const { group } = seen.pv;
-      const sizes = group ? groupSizes(this.#sim, this.#node, { pv: seen.pv, group }) : { sizeBytes: seen.pv.sizeBytes, freeBytes: seen.pv.sizeBytes };
-      return { key: group?.name ?? '', fields: { pv_name: seen.device, vg_name: group?.name ?? '', pv_fmt: 'lvm2', pv_attr: group ? 'a--' : '---', pv_uuid: seen.pv.uuid, pv_size: sizes.sizeBytes, pv_free: sizes.freeBytes } };
-    });
-  }
-
-  #report(what: 'vg' | 'lv' | 'pv', rows: readonly Row[]): number {
+  #report(what: Reported, rows: readonly Row[]): number {
     const format = this.#words.values.get('--reportformat');
     const [asked = ''] = (this.#words.names[0] ?? '').split('/');
     if (format !== 'json' && asked !== '' && what !== 'pv' && !this.#group(asked)) return this.#noGroup(asked);
@@ -145,7 +126,7 @@ class Lvm {
     if (wrong !== undefined) return this.#fail(`Unrecognised field: ${wrong}`, 3);
     const [wanted] = this.#words.names;
     const chosen = rows.filter(({ key, fields }) => wanted === undefined || key === wanted || `${key}/${String(fields['lv_name'])}` === wanted.replace(/^\/dev\//, '') || fields['pv_name'] === wanted);
-    const shown = chosen.map(({ fields }) => `                  {${columns.map((column) => `"${column}":${JSON.stringify(shownValue(fields[column] ?? '', isInBytes))}`).join(', ')}}`);
+    const shown = chosen.map(({ fields }) => shownRow(fields, columns, isInBytes));
     const isMissing = wanted !== undefined && (what === 'lv' ? this.#group(wanted.split('/')[0] ?? '') === undefined : chosen.length === 0);
     this.#output.out('  {\n      "report": [\n');
     if (isMissing) this.#noGroup(wanted.split('/')[0] ?? '');
@@ -353,28 +334,6 @@ class Lvm {
     this.#activate(`${groupName}/${name}`, isOn);
     return 0;
   }
-}
-
-interface Row { readonly key: string; readonly fields: Readonly<Record<string, string | number>> }
-
-const COLUMNS: Readonly<Record<'vg' | 'lv' | 'pv', readonly string[]>> = {
-  vg: ['vg_name', 'vg_uuid', 'vg_size', 'vg_free', 'vg_extent_size', 'vg_attr', 'pv_count', 'lv_count', 'snap_count'],
-  lv: ['lv_name', 'vg_name', 'lv_uuid', 'lv_size', 'lv_attr', 'lv_tags', 'lv_active', 'lv_path', 'pool_lv', 'origin', 'data_percent', 'metadata_percent', 'move_pv', 'mirror_log', 'copy_percent', 'convert_lv'],
-  pv: ['pv_name', 'vg_name', 'pv_uuid', 'pv_size', 'pv_free', 'pv_fmt', 'pv_attr'],
-};
-const DEFAULT_COLUMNS: Readonly<Record<'vg' | 'lv' | 'pv', string>> = {
-  vg: 'vg_name,pv_count,lv_count,snap_count,vg_attr,vg_size,vg_free', lv: 'lv_name,vg_name,lv_attr,lv_size,pool_lv,origin,data_percent,metadata_percent,move_pv,mirror_log,copy_percent,convert_lv', pv: 'pv_name,vg_name,pv_fmt,pv_attr,pv_size,pv_free',
-};
-
-function volumeFields(group: string, volume: ShownVolume): Readonly<Record<string, string | number>> {
-  return {
-    lv_name: volume.name, vg_name: group, lv_uuid: volume.uuid, lv_size: volume.sizeBytes, lv_attr: `-wi-${volume.isActive ? 'a' : '-'}${volume.isOpen ? 'o' : '-'}----`, lv_tags: volume.tags.join(','),
-    lv_active: volume.isActive ? 'active' : '', lv_path: `/dev/${group}/${volume.name}`,
-  };
-}
-
-function shownValue(value: string | number, isInBytes: boolean): string {
-  return typeof value === 'string' ? value : isInBytes ? String(value) : `${(value / 2 ** (value >= 2 ** 30 ? 30 : 20)).toFixed(2)}${value >= 2 ** 30 ? 'g' : 'm'}`;
 }
 
 function shownSize(bytes: number): string {

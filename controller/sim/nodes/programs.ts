@@ -33,7 +33,7 @@ export function runProgram(sim: Simulation, argv: readonly string[], run: Run): 
     case 'ip': return [program, ...words].join(' ') === ADDRESSES.join(' ') ? addresses(sim, run) : usage(run, program, words);
     case 'drbdadm': return hostOf(sim, run.node).drbd === '' && words[0] !== 'sh-nop' ? noModule(run) : drbdadm(sim, words, run);
     case 'drbdsetup': return drbdsetup(sim, words, run);
-    case 'vgs': case 'lvs': case 'pvs': case 'lvcreate': case 'lvextend': case 'lvremove': case 'lvchange': case 'vgcreate': case 'vgremove': case 'vgchange': case 'pvcreate': case 'pvremove': case 'pvresize':
+    case 'lvm': case 'vgs': case 'lvs': case 'pvs': case 'lvcreate': case 'lvextend': case 'lvremove': case 'lvchange': case 'vgcreate': case 'vgremove': case 'vgchange': case 'pvcreate': case 'pvremove': case 'pvresize':
       return lvm(sim, program, words, run);
     case 'lvmconfig': return lvmconfig(sim, words, run);
     case 'pvscan': return pvscan(sim, words, run);

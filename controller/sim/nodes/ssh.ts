@@ -12,7 +12,9 @@ const LATENCY_MS = 20;
 /** Programs that write to disks and kernels take a moment, in which the power may go. */
 const WORK_MS = 100;
 const POLL_MS = 200;
-const READS: ReadonlySet<string> = new Set(['cat', 'true', 'uname', 'grep', 'ip', 'vgs', 'lvs', 'pvs', 'lvmconfig', 'pvscan', 'wipefs', 'blkid', 'drbdsetup']);
+const READS: ReadonlySet<string> = new Set(['cat', 'true', 'uname', 'grep', 'ip', 'vgs', 'lvs', 'pvs', 'lvmconfig', 'pvscan', 'wipefs', 'blkid', 'drbdsetup', 'lvm']);
+/** What drbdadm is asked without doing anything. */
+const DRBDADM_READS = /^(?:sh-nop|get-gi|dump-md|adjust -d)\b/;
 
 export class SimulatedSsh implements Ssh {
   readonly #sim: Simulation;
@@ -30,28 +32,47 @@ export class SimulatedSsh implements Ssh {
 
   learnNodes(): void {}
 
-  async run(node: string, argv: readonly string[], options: { readonly stdin?: Stdin; readonly timeoutMs: number }): Promise<SshResult> {
+  async run(node: string, argv: readonly string[], { stdin, timeoutMs }: { readonly stdin?: Stdin; readonly timeoutMs: number }): Promise<SshResult> {
+    const [result] = await this.#session(node, [argv], textOf(stdin), timeoutMs);
+    if (!result) throw new Error('a command has one result');
+    return result;
+  }
+
+  runAll(node: string, argvs: readonly (readonly string[])[], { timeoutMs }: { readonly timeoutMs: number }): Promise<readonly SshResult[]> {
+    return this.#session(node, argvs, '', timeoutMs);
+  }
+
+  async #session(node: string, argvs: readonly (readonly string[])[], stdin: string, timeoutMs: number): Promise<readonly SshResult[]> {
     this.#stats.calls += 1;
     const { clock, state } = this.#sim;
     await clock.sleep(LATENCY_MS);
     if (!this.#sim.isUp(node)) throw new ConnectionError('unreachable', false, `ssh: connect to host ${node} port 22: No route to host`);
     const bootedAt = state.nodes[node]?.startedAtMs;
     const isGone = () => !this.#sim.isUp(node) || state.nodes[node]?.startedAtMs !== bootedAt;
-    const output = new Output();
-    const work = this.#underLock(node, argv, { node, output, stdin: textOf(options.stdin) }, isGone);
+    const work = this.#inTurn(node, argvs, stdin, isGone);
     let cancel = (): void => undefined;
     const limit = new Promise<never>((_resolve, reject) => {
-      cancel = clock.after(options.timeoutMs, () => reject(new ConnectionError('timeout', true, `${argv[0] ?? ''} on ${node} did not end within ${options.timeoutMs} ms`)), { label: `a command on ${node}` });
+      cancel = clock.after(timeoutMs, () => reject(new ConnectionError('timeout', true, `${argvs[0]?.[0] ?? ''} on ${node} did not end within ${timeoutMs} ms`)), { label: `a command on ${node}` });
     });
     try {
-      const code = await Promise.race([work, limit]);
+      const results = await Promise.race([work, limit]);
       if (isGone()) throw new ConnectionError('closed', true, `connection to ${node} closed by remote host`);
-      return { code, stdout: output.stream('out'), stderr: output.stream('err') };
+      return results;
     } finally {
       work.catch(() => undefined);
       limit.catch(() => undefined);
       cancel();
     }
+  }
+
+  async #inTurn(node: string, argvs: readonly (readonly string[])[], stdin: string, isGone: () => boolean): Promise<readonly SshResult[]> {
+    const results: SshResult[] = [];
+    for (const argv of argvs) {
+      const output = new Output();
+      const code = await this.#underLock(node, argv, { node, output, stdin }, isGone);
+      results.push({ code, stdout: output.stream('out'), stderr: output.stream('err') });
+    }
+    return results;
   }
 
   /** `flock -w SECONDS -E CODE FILE command…`, or the command itself. */
@@ -76,7 +97,8 @@ export class SimulatedSsh implements Ssh {
   }
 
   async #program(argv: readonly string[], run: Parameters<typeof runProgram>[2], isGone: () => boolean): Promise<number> {
-    const takesTime = !READS.has(argv[0] ?? '');
+    const [program = '', ...words] = argv;
+    const takesTime = !READS.has(program) && !(program === 'drbdadm' && DRBDADM_READS.test(words.join(' ')));
     // The power may go before the program has done anything, and after it has done everything.
     if (takesTime) await this.#sim.clock.sleep(WORK_MS / 2);
     if (isGone()) return 255;

@@ -15,7 +15,7 @@ import type { Wanted } from './commits.ts';
 /** Facts are read just before a step; what happened since then nobody could see. */
 const SIGHT_MS = 4_000;
 const LOCK = underNodeLock([]);
-const READS = /^(?:true|cat|grep|uname|ip|vgs|lvs|pvs|lvmconfig|drbdsetup (?:status|events2|show)|drbdadm (?:sh-nop|adjust -d|get-gi|dump-md))\b/;
+const READS = /^(?:true|cat|grep|uname|ip|vgs|lvs|pvs|lvm fullreport|lvmconfig|drbdsetup (?:status|events2|show)|drbdadm (?:sh-nop|adjust -d|get-gi|dump-md))\b/;
 /** Scripts whose names say that they only read. */
 const READ_SCRIPTS: readonly unknown[] = Object.entries({ ...drbdScripts, ...addressScripts }).filter(([name]) => name.startsWith('READ_')).map(([, text]) => text);
 const NEW = /^0{15}[045]$/;
@@ -53,16 +53,27 @@ export class Watch {
   }
 
   ssh(through: Ssh): Ssh {
+    const locked = (argv: readonly string[]) => argv.slice(0, LOCK.length).join('\0') === LOCK.join('\0');
+    const before = (node: string, argv: readonly string[]) => {
+      const isLocked = locked(argv);
+      const command = isLocked ? argv.slice(LOCK.length) : argv;
+      if (this.away.has(node)) throw new ConnectionError('unreachable', false, `ssh: connect to host ${node} port 22: Connection timed out`);
+      if (isLocked ? command.join(' ') !== 'true' : !isRead(command)) this.#before(node, command, isLocked);
+      return command;
+    };
     return {
       run: async (node, argv, options) => {
-        const isLocked = argv.slice(0, LOCK.length).join('\0') === LOCK.join('\0');
-        const command = isLocked ? argv.slice(LOCK.length) : argv;
-        if (this.away.has(node)) throw new ConnectionError('unreachable', false, `ssh: connect to host ${node} port 22: Connection timed out`);
-        if (isLocked ? command.join(' ') !== 'true' : !isRead(command)) this.#before(node, command, isLocked);
+        const command = before(node, argv);
         const result: SshResult = await through.run(node, argv, options);
-        if (isLocked && command.join(' ') !== 'true') this.afterwards(`${commandText(command)} on ${node}`);
+        if (locked(argv) && command.join(' ') !== 'true') this.afterwards(`${commandText(command)} on ${node}`);
         this.#look();
         return result;
+      },
+      runAll: async (node, argvs, options) => {
+        for (const argv of argvs) before(node, argv);
+        const results = await through.runAll(node, argvs, options);
+        this.#look();
+        return results;
       },
       learnNodes: (addresses) => through.learnNodes(addresses),
       stats: through.stats,
