@@ -13,7 +13,10 @@ export function afterStandings({ standings = [] }: Pick<Plan, 'standings'>, befo
     const { trouble: known, ...rest } = records.get(name) ?? {};
     if (trouble === known?.reason) continue;
     records.set(name, trouble === undefined ? rest : { ...rest, trouble: { reason: trouble, since: known?.since ?? now } });
-    events.push({ type: 'virtual-ip', ref, message: `${name}: ${message}`, ...(trouble === undefined ? { isOver: true } : {}) });
+    events.push({ type: TYPES[ref.kind] ?? 'virtual-ip', ref, message: `${name}: ${message}`, ...(trouble === undefined ? { isOver: true } : {}) });
   }
   return { records, events };
 }
+
+/** By kind, what its trouble is called. */
+const TYPES: Readonly<Record<string, Learnt['events'][number]['type']>> = { VirtualIP: 'virtual-ip', DrbdResource: 'copies-differ' };

@@ -12,7 +12,7 @@ import type { DaemonRecord } from '../status/record.ts';
 import { isOver, readSuspensions, writeSuspensions } from '../status/suspensions.ts';
 import type { Suspension } from '../status/suspensions.ts';
 
-const LOUD = new Set<StatusEvent['type']>(['failed', 'stalled', 'frozen', 'refused', 'state', 'watchdog', 'split-brain']);
+const LOUD = new Set<StatusEvent['type']>(['failed', 'stalled', 'frozen', 'refused', 'state', 'watchdog', 'split-brain', 'copies-differ']);
 
 export class Memory {
   record: DaemonRecord = { objects: new Map() };

@@ -53,7 +53,7 @@ export function learn(before: Problems, events: readonly StatusEvent[], view: Da
 }
 
 const PROBLEM_TYPES: Readonly<Record<string, Occasion>> = {
-  held: 'hold', failed: 'failure', stalled: 'failure', frozen: 'failure', refused: 'failure', watchdog: 'failure', state: 'failure', source: 'failure', drift: 'drift', 'split-brain': 'split-brain', 'virtual-ip': 'failure',
+  held: 'hold', failed: 'failure', stalled: 'failure', frozen: 'failure', refused: 'failure', watchdog: 'failure', state: 'failure', source: 'failure', drift: 'drift', 'split-brain': 'split-brain', 'virtual-ip': 'failure', 'copies-differ': 'failure',
 };
 
 function ofEvent(problems: Map<string, Problem>, event: StatusEvent): readonly Notice[] {
@@ -66,7 +66,7 @@ function ofEvent(problems: Map<string, Problem>, event: StatusEvent): readonly N
     case 'cluster': return over(problems, 'failure:cluster', event);
     case 'released': return over(problems, `hold:${object ?? ''}`, event);
     case 'split-brain': return over(problems, `split-brain:${object ?? ''}`, event);
-    case 'virtual-ip': case 'recovered': return over(problems, `failure:${object ?? ''}`, event);
+    case 'virtual-ip': case 'copies-differ': case 'recovered': return over(problems, `failure:${object ?? ''}`, event);
     case 'repaired': return over(problems, `drift:${object ?? ''}`, event);
     default: return [];
   }
@@ -148,6 +148,7 @@ function fixOf(type: string, object: string | undefined): string | undefined {
     case 'source': return 'see whether the repository answers and lets latido in';
     case 'watchdog': return 'systemd starts the daemon again; if it repeats, report it with the log';
     case 'split-brain': return 'decide which side is kept; nothing of it is changed until then';
+    case 'copies-differ': return 'look at the disks of both nodes; spec.verify.repair: true copies what differs from the node where it is in use';
     case 'virtual-ip': return 'see whether its nodes hear each other, and whether keepalived or heartbeat runs on them';
     default: return undefined;
   }

@@ -10,7 +10,7 @@ export const EVENT_TYPES = {
   started: 'the daemon started', stopped: 'the daemon stopped', commit: 'a commit is in force', refused: 'a commit was not taken', source: 'the source of commits was lost or came back',
   drift: 'an object was changed by hand', repaired: 'its drift was undone', frozen: 'something else keeps undoing us', step: 'a step was done', failed: 'a step or a round failed',
   stalled: 'trying again does not help', held: 'something planned is not done now', released: 'it is held no longer', recovered: 'what failed before was done', 'in-sync': 'all is as the commit asks', suspended: 'a person suspended it', resumed: 'a person or the clock resumed it',
-  approved: 'a person approved a plan', lease: 'who may write changed', settled: 'what a killed daemon left was waited for', state: 'a file of the state was damaged', watchdog: 'a round took too long', cluster: 'the cluster was lost or came back', 'split-brain': 'two nodes have written apart from each other, or no longer', 'virtual-ip': 'no node or more than one has the address of the cluster, or one again', asked: 'a person asked for a look',
+  approved: 'a person approved a plan', lease: 'who may write changed', settled: 'what a killed daemon left was waited for', state: 'a file of the state was damaged', watchdog: 'a round took too long', cluster: 'the cluster was lost or came back', 'split-brain': 'two nodes have written apart from each other, or no longer', 'virtual-ip': 'no node or more than one has the address of the cluster, or one again', 'copies-differ': 'the copies of a resource were compared and differ, or are equal again', asked: 'a person asked for a look',
 } as const;
 export type EventType = keyof typeof EVENT_TYPES;
 
@@ -26,7 +26,7 @@ export interface StatusEvent {
   readonly revision?: string;
   /** Who did it, where Proxmox tells: `root@pam`. */
   readonly by?: string;
-  /** Of `source`: it answers again; of `split-brain`: it is resolved; of `virtual-ip`: one node has it. */
+  /** Of `source`: it answers again; of `split-brain`: it is resolved; of `virtual-ip`: one node has it; of `copies-differ`: they are equal. */
   readonly isOver?: true;
 }
 export type NewEvent = Omit<StatusEvent, 'v' | 'seq' | 'at'>;

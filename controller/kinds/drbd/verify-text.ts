@@ -1,6 +1,6 @@
 // In: the copies of a resource. Out: what comparing them tells: what runs, what differs, and when it was done last, in words. Pure.
 import type { Standing } from '../../model/kind.ts';
-import type { VerifyFact } from '../../model/node-facts.ts';
+import type { PeerFact, VerifyFact } from '../../model/node-facts.ts';
 import type { Copy, Scene } from './scene.ts';
 import { diskful } from './scene.ts';
 
@@ -30,14 +30,23 @@ export function comparing(copies: readonly Copy[]): string | undefined {
 
 export interface Difference { readonly nodes: readonly [string, string]; readonly bytes: number }
 
-/** Good copies at rest of which both sides say that they differ. What one side alone says passes by itself. */
+/** Good copies of which both sides say that they differ. What one side alone says passes by itself. */
 export function differencesOf(copies: readonly Copy[]): readonly Difference[] {
-  const good = diskful(copies).filter(({ replica }) => replica?.disk === 'UpToDate');
-  const towards = (from: Copy, to: Copy) => from.replica?.peers.find((peer) => peer.name === to.node && peer.connection === 'Connected' && peer.replication === 'Established' && peer.disk === 'UpToDate')?.outOfSyncBytes ?? 0;
-  return good.flatMap((a, at) => good.slice(at + 1).flatMap((b): readonly Difference[] => {
-    const [there, back] = [towards(a, b), towards(b, a)];
+  return pairsOf(copies).flatMap(([a, b]): readonly Difference[] => {
+    const [there, back] = [steady(a, b)?.outOfSyncBytes ?? 0, steady(b, a)?.outOfSyncBytes ?? 0];
     return Math.min(there, back) > 0 ? [{ nodes: [a.node, b.node], bytes: Math.max(there, back) }] : [];
-  }));
+  });
+}
+
+function pairsOf(copies: readonly Copy[]): readonly (readonly [Copy, Copy])[] {
+  const data = diskful(copies);
+  return data.flatMap((a, at) => data.slice(at + 1).map((b) => [a, b] as const));
+}
+
+/** What the one says of the other while both are good and nothing is copied. */
+function steady(from: Copy, to: Copy): PeerFact | undefined {
+  if (from.replica?.disk !== 'UpToDate') return undefined;
+  return from.replica.peers.find(({ name, connection, disk, replication }) => name === to.node && connection === 'Connected' && disk === 'UpToDate' && /^(?:Established|Verify[ST])$/.test(replication));
 }
 
 export function differencesText(differences: readonly Difference[]): string {
@@ -74,7 +83,9 @@ function hasFound(scene: Scene): boolean {
   return last !== undefined && foundOf(scene, last).some(([, bytes]) => bytes > 0);
 }
 
+/** Nothing while a copy is missing or being copied: what differs shows only when all are good. */
 export function verifyStanding(scene: Scene): Standing | undefined {
+  if (pairsOf(scene.copies).some(([a, b]) => !steady(a, b) || !steady(b, a))) return undefined;
   const running = comparing(scene.copies);
   const compared = comparedText(scene);
   const differences = differencesOf(scene.copies);
