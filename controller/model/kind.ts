@@ -53,6 +53,8 @@ export interface ResourceKind<Spec = unknown, Live = unknown> {
   standing?(object: DesiredObject<Spec>, context: KindContext): Standing | undefined;
   /** Nodes that have to be asked over ssh, for this object. */
   nodesToAsk?(object: DesiredObject<Spec>): readonly string[];
+  /** Nodes to ask besides, once those have told: their files name a copy that the manifest does not name any more. */
+  nodesNamedThere?(object: DesiredObject<Spec>, facts: Facts): readonly string[];
   /** Every node is asked as soon as there is one object of this kind: one that its manifest does not name may have what it should not. */
   readonly asksAllNodes?: boolean;
   /** What was made of this kind can only be found by asking all nodes over ssh. */

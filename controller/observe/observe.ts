@@ -44,7 +44,9 @@ export async function observeNodes(env: Env, desired: Desired, kinds: Registry, 
   const nodes = [...new Set([...named, ...(isForAll ? facts.nodes.map(({ name }) => name) : [])])].sort();
   if (nodes.length === 0) return facts;
   env.ssh?.learnNodes(Object.fromEntries(facts.nodes.flatMap((node) => (node.address ? [[node.name, node.address]] : []))));
-  return { ...facts, storageNodes: await readNodes(env.ssh, nodes) };
+  const told = { ...facts, storageNodes: await readNodes(env.ssh, nodes) };
+  const more = desired.objects.flatMap((object) => kinds.get(object.ref.kind)?.nodesNamedThere?.(object, told) ?? []).filter((name) => !nodes.includes(name));
+  return more.length === 0 ? told : { ...told, storageNodes: new Map([...told.storageNodes, ...await readNodes(env.ssh, [...new Set(more)].sort())]) };
 }
 
 export async function observe(env: Env, desired: Desired, kinds: Registry, facts: Facts, memories: readonly Memory[], mark: string): Promise<Observation> {

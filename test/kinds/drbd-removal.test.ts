@@ -4,7 +4,9 @@ import { commandText } from '../../controller/model/command.ts';
 import type { Step } from '../../controller/model/step.ts';
 import { ask } from './scene.ts';
 import type { Scene, Told } from './scene.ts';
-import { bare, peer, perform, replica, SPEC, world } from './drbd-scene.ts';
+import type { Facts } from '../../controller/model/facts.ts';
+import type { NodeStorageFact, ReplicaFact } from '../../controller/model/node-facts.ts';
+import { bare, generation, peer, perform, replica, SPEC, world } from './drbd-scene.ts';
 import type { World } from './drbd-scene.ts';
 
 function told(steps: readonly Step[]): readonly string[] {
@@ -75,12 +77,37 @@ describe('replicas with DRBD 9', () => {
     const write = wider.steps.find(({ title }) => title.startsWith('write'))?.action;
     expect([...String(write?.via === 'ssh' ? write.stdin?.[0] : '').matchAll(/on "(\w+)" \{\n\s*node-id (\d)/g)].map(([, node, id]) => `${node}=${id}`)).toEqual(['apve=2', 'pve1=0', 'pve2=1']);
   });
-  test('one that left lets go once the others are in sync', () => {
-    const three = make(THREE, world(nine('apve'), nine('pve1'), nine('pve2')));
-    const plan = ask({ kind: 'DrbdResource', name: 'r0', spec: OLD, facts: { storageNodes: three } });
-    expect(told(plan.steps).slice(-2)).toEqual(['apve: drbdsetup down r0', 'apve: rm -f /etc/drbd.d/r0.res']);
+  const three = make(THREE, world(nine('apve'), nine('pve1'), nine('pve2')));
+  const leaves = (nodes: World, more: Partial<Facts> = {}) => ask({ kind: 'DrbdResource', name: 'r0', spec: OLD, facts: { storageNodes: nodes, nodes: ['apve', 'pve1', 'pve2'].map((name) => ({ name, online: true, maintenance: false, memTotal: 0, memUsed: 0, cpus: 1, guests: 0 })), ...more } });
+  const changed = (node: string, more: Partial<NodeStorageFact>, copy: Partial<ReplicaFact> = {}) => new Map([...three, [node, { ...three.get(node) ?? bare(node), replicas: new Map([['r0', { ...three.get(node)?.replicas.get('r0') ?? replica(), ...copy }]]), ...more }]]);
+  const held = ({ steps }: Told) => steps.flatMap(({ title, hold }) => (hold ? [`${title}: ${hold.code} ${hold.reason}`] : []));
+  test('one that left lets go, and then the others forget it', () => {
+    const plan = leaves(three);
+    expect(told(plan.steps).slice(0, 4)).toEqual(['apve: drbdsetup down r0', 'apve: rm -f /etc/drbd.d/r0.res', 'pve1: write /etc/drbd.d/r0.res', 'pve2: write /etc/drbd.d/r0.res']);
+    expect(plan.steps[0]?.guards).toContainEqual({ is: 'drbd-in-sync', resource: 'r0', nodes: ['pve1', 'pve2'] });
     expect(plan.result.notes).toEqual(['/dev/pve/r0 on apve stays as it is']);
   });
+  test('one that does not tell stays in the files, and the rest goes on', () => {
+    const plan = leaves(changed('apve', { unread: 'ssh: no answer', replicas: new Map(), resFiles: new Map() }));
+    expect(held(plan)).toEqual(['take the resource away from apve: UNKNOWN apve is to give its copy away, and does not tell of it (apve: ssh: no answer); if it is gone for good, take it out of the cluster: pvecm delnode apve']);
+    const other = ask({ kind: 'DrbdResource', name: 'r0', spec: { ...OLD, verify: { algorithm: 'md5' } }, facts: { storageNodes: changed('apve', { unread: 'off', replicas: new Map(), resFiles: new Map() }), nodes: ['apve', 'pve1', 'pve2'].map((name) => ({ name, online: true, maintenance: false, memTotal: 0, memUsed: 0, cpus: 1, guests: 0 })) } });
+    const write = other.steps.find(({ title }) => title.startsWith('write'))?.action;
+    expect(write?.via === 'ssh' && [...String(write.stdin?.[0]).matchAll(/on "(\w+)" \{\n\s*node-id (\d)/g)].map(([, node, id]) => `${node}=${id}`)).toEqual(['apve=0', 'pve1=1', 'pve2=2']);
+  });
+  test('one that is no node of the cluster any more is forgotten', () => {
+    const plan = leaves(new Map([...three].filter(([node]) => node !== 'apve')), { nodes: ['pve1', 'pve2'].map((name) => ({ name, online: true, maintenance: false, memTotal: 0, memUsed: 0, cpus: 1, guests: 0 })) });
+    expect([held(plan), plan.result.notes]).toEqual([[], ['the others forget apve, which is no node of the cluster any more']]);
+    expect(told(plan.steps)[0]).toBe('pve1: write /etc/drbd.d/r0.res');
+  });
+  test('one that is used does not leave', () => {
+    const nodes = changed('apve', { physical: [{ device: '/dev/drbd0', group: 'hers', uuid: 'p', sizeBytes: 1, freeBytes: 1 }], volumes: [{ group: 'hers', name: 'vm-110-disk-0', uuid: 'l', sizeBytes: 1, active: true, open: true, tags: [] }] });
+    expect(held(leaves(nodes))).toEqual(['take the resource away from apve: REFERENCED hers/vm-110-disk-0 still uses r0 on apve: move it away first']);
+  });
+  test('one with newer data does not leave', () => {
+    const nodes = changed('apve', {}, { generations: [generation('EEEEEEEEEEEEEEE0', 'CCCCCCCCCCCCCCC0')] });
+    expect(held(leaves(nodes))).toEqual(['take the resource away from apve: LAST_COPY the copy on apve is newer than that on pve1: connect it, and let the resync end']);
+  });
+  test('nor one whose copy is good while another is not', () => expect(held(leaves(changed('pve2', {}, { disk: 'Inconsistent' }))).at(-1)).toBe('take the resource away from apve: LAST_COPY the copies that stay are not all good yet: r0 on pve2 is Inconsistent'));
   test('the last good copy does not leave', () => {
     const own = (node: string, disk: 'UpToDate' | 'Inconsistent') => ({ ...made.get(node) ?? bare(node), replicas: new Map([['r0', replica({ disk, peers: ['pve1', 'pve2'].filter((other) => other !== node).map((other) => peer(other)) })]]) });
     const nodes = new Map([['pve1', own('pve1', 'UpToDate')], ['pve2', own('pve2', 'Inconsistent')], ['pve3', nine('pve3')]]);

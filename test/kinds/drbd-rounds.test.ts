@@ -83,3 +83,32 @@ describe.each(['8.4.11', '9.2.18'])('DRBD %s', (version) => {
     expect(left(await settled(world, manifest()))).toEqual([]);
   });
 });
+
+describe('DRBD 9: a node that left the manifest', () => {
+  const three = manifest().replace('    pve2:', '    pve3: { address: "10.0.0.3:7788", volumeGroup: pve }\n    pve2:');
+  const of = (plan: Plan) => plan.changes.filter(({ ref }) => ref.kind === 'DrbdResource').flatMap(({ steps }) => steps.map(({ title, hold }) => (hold ? `${title}: ${hold.code}` : title)));
+  const made = async () => {
+    const world = new World(nodes('9.2.18', 3));
+    expect(left(await settled(world, three, 2))).toEqual([]);
+    return world;
+  };
+  test('is asked all the same, lets go of its copy, and only then is forgotten by the others', async () => {
+    const world = await made();
+    const plan = await world.plan(manifest());
+    expect(of(plan).slice(0, 8)).toEqual([
+      'let go of the volume group drbdvg0 on pve3', 'make it Secondary on pve3', 'take it down on pve3', 'remove /etc/drbd.d/r0.res on pve3',
+      'write /etc/drbd.d/r0.res on pve1', 'write /etc/drbd.d/r0.res on pve2', 'bring it up as its file says on pve1', 'bring it up as its file says on pve2',
+    ]);
+    expect(left(await settled(world, manifest()))).toEqual([]);
+    expect((await world.run(world.sim.ssh.run('pve3', ['grep', '-r', '-H', '--include=*.res', '', '/etc/drbd.d'], { timeoutMs: MINUTE }))).stdout).toBe('');
+  });
+  test('is not forgotten while it is off', async () => {
+    const world = await made();
+    world.sim.powerOff('pve3');
+    await world.sim.clock.advance(MINUTE);
+    expect(of(await world.plan(manifest()))).toEqual(['take the resource away from pve3: UNKNOWN']);
+    world.sim.powerOn('pve3');
+    await world.sim.clock.advance(5 * MINUTE);
+    expect(left(await settled(world, manifest(), 2))).toEqual([]);
+  });
+});

@@ -6,6 +6,7 @@ import { isSecretDue } from '../secret-fields.ts';
 import { notInSync } from '../../safety/drbd.ts';
 import type { Copy, Scene } from './scene.ts';
 import { diskful, nodesOf } from './scene.ts';
+import { whyStays } from './departures.ts';
 import { isBackingChanged, optionsOf, wantedRes } from './wanted.ts';
 import type { DrbdSpec } from './schema.ts';
 
@@ -34,7 +35,8 @@ export function compareFiles(scene: Scene, subject: Subject<DrbdSpec>): Comparis
   const fields = [...optionFields(scene), ...addressFields(scene), ...backingFields(scene), ...minorFields(scene), ...secretFields(scene, subject), ...markFields(scene), ...hostFields(scene)];
   const keep = new Set(fields.filter(({ effect }) => effect === 'refused').map(({ path }) => path.replace(/^options\./, '')));
   const isSecretNew = fields.some(({ path }) => path === 'sharedSecret');
-  const isBlocked = fields.some(({ path, effect }) => effect === 'refused' && /^nodes\.[^.]+$|\.backing$|^metadata$/.test(path));
+  // With DRBD 9 a copy that stays for now stays in the files.
+  const isBlocked = fields.some(({ path, effect }) => effect === 'refused' && (scene.major === 9 ? /\.backing$|^metadata$/ : /^nodes\.[^.]+$|\.backing$|^metadata$/).test(path));
   const want = comparable(resText(wantedRes(scene, keep)));
   const write = isBlocked ? [] : scene.copies.filter(({ text }) => text === undefined || isSecretNew || withoutSecret(text) !== want).map(({ node }) => node);
   const isExplained = fields.some(({ effect }) => effect !== 'refused');
@@ -112,14 +114,15 @@ function markFields({ copies, spec, mark }: Scene): readonly FieldChange[] {
 }
 
 /** Replicas that come and go. */
-function hostFields({ live, copies, major }: Scene): readonly FieldChange[] {
+function hostFields(scene: Scene): readonly FieldChange[] {
+  const { live, copies, major } = scene;
   const had = (live?.hosts ?? []).map(({ name }) => name);
   const wanted = nodesOf(copies);
-  const effect = major === 9 ? 'live' : 'refused';
-  const note = major === 9 ? {} : { note: 'DRBD 8.4 has two copies: a node is replaced by taking the resource away from it by hand' };
+  const old = major === 9 ? undefined : 'DRBD 8.4 has two copies: a node is replaced by taking the resource away from it by hand';
+  const change = (path: string, from: string | undefined, to: string | undefined, why: string | undefined): FieldChange => ({ path, from, to, effect: why === undefined ? 'live' : 'refused', ...(why === undefined ? {} : { note: why }) });
   return [
-    ...wanted.filter((node) => !had.includes(node)).map((node): FieldChange => ({ path: `nodes.${node}`, from: undefined, to: copyText(copies.find((copy) => copy.node === node)), effect, ...note })),
-    ...had.filter((node) => !wanted.includes(node)).map((node): FieldChange => ({ path: `nodes.${node}`, from: live?.hosts.find(({ name }) => name === node)?.disk ?? 'none', to: undefined, effect, ...note })),
+    ...wanted.filter((node) => !had.includes(node)).map((node) => change(`nodes.${node}`, undefined, copyText(copies.find((copy) => copy.node === node)), old)),
+    ...had.filter((node) => !wanted.includes(node)).map((node) => change(`nodes.${node}`, live?.hosts.find(({ name }) => name === node)?.disk ?? 'none', undefined, old ?? whyStays(scene, node)?.reason)),
   ];
 }
 

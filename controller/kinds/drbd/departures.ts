@@ -1,31 +1,82 @@
-// In: nodes that have a resource and that its manifest does not name any more. Out: how they let go of it. Pure.
-// Must never take away the last good copy; what they hold stays on their disks.
+// In: nodes that have a resource and that its manifest does not name any more. Out: how they let go of it, before the others forget
+// them: whoever still writes there would else write apart. Pure.
+// Must never take away the last good copy, nor forget a node that does not tell; what they hold stays on their disks.
 import type { Condition, Hold, Step } from '../../model/step.ts';
-import { command } from './commands.ts';
+import { nodeFact } from '../../model/facts.ts';
+import { notInSync, untold } from '../../safety/drbd.ts';
+import { generationTowards, lineage } from '../../safety/generations.ts';
+import { command, heldStep } from './commands.ts';
+import { guestsOn } from './guests-on.ts';
+import { physicalOn } from './on-top.ts';
 import type { Copy, Scene, Work } from './scene.ts';
-import { diskful, nodesOf } from './scene.ts';
+import { diskful, isNewCopy, nodesOf } from './scene.ts';
 
-export function departures(scene: Scene): Work {
+/** @returns steps that come before all others, and those that are held, which come after */
+export function departures(scene: Scene): Work & { readonly held: readonly Step[] } {
   const { leaving, live, copies, major, name } = scene;
-  if (major !== 9) return { fields: [], steps: [], notes: [] };
-  const gone = (live?.hosts ?? []).map((host) => host.name).filter((node) => !nodesOf(copies).includes(node));
-  const silent = gone.filter((node) => !nodesOf(leaving).includes(node));
+  if (major !== 9) return { fields: [], steps: [], notes: [], held: [] };
+  const stays = new Map(namedNoMore(scene).flatMap((node) => {
+    const hold = whyStays(scene, node);
+    return hold ? [[node, hold] as const] : [];
+  }));
   const good: Condition = { is: 'drbd-in-sync', resource: name, nodes: nodesOf(diskful(copies)) };
+  const going = leaving.filter(({ node }) => !stays.has(node));
+  const forgotten = (live?.hosts ?? []).map((host) => host.name).filter((node) => !nodesOf([...copies, ...leaving]).includes(node) && nodeFact(scene.facts, node) === undefined);
   return {
     fields: leaving.map(({ node }) => ({ path: `nodes.${node}.state`, from: 'there', to: undefined, effect: 'live' })),
-    steps: leaving.flatMap((copy) => letGo(copy, name, [good])),
+    steps: going.flatMap((copy) => letGo(copy, scene, [good])),
+    held: [...stays].map(([node, hold]) => heldStep(`take the resource away from ${node}`, hold)),
     notes: [
-      ...leaving.flatMap(({ node, backing }) => (backing ? [`${backing.path} on ${node} stays as it is`] : [])),
-      ...silent.map((node) => `the others forget ${node}; whether its file and its data are still there was not asked`),
+      ...going.flatMap(({ node, backing }) => (backing ? [`${backing.path} on ${node} stays as it is`] : [])),
+      ...forgotten.map((node) => `the others forget ${node}, which is no node of the cluster any more`),
     ],
   };
 }
 
-function letGo({ node, replica, text }: Copy, name: string, guards: readonly Condition[]): readonly Step[] {
+function namedNoMore({ leaving, live, copies }: Scene): readonly string[] {
+  const all = [...nodesOf(leaving), ...(live?.hosts ?? []).map(({ name }) => name)];
+  return [...new Set(all)].filter((node) => !nodesOf(copies).includes(node)).sort();
+}
+
+/** Why a node that the manifest does not name any more keeps its copy now; the files name it so long. */
+export function whyStays(scene: Scene, node: string): Hold | undefined {
+  const { leaving, copies, name, facts } = scene;
+  const hold = (code: Hold['code'], reason: string): Hold => ({ code, reason, approvable: false });
+  // What is no member any more cannot be asked, and does not come back by itself.
+  if (nodeFact(facts, node) === undefined) return undefined;
+  const silent = untold(node, facts);
+  if (silent !== undefined) return hold('UNKNOWN', `${node} is to give its copy away, and does not tell of it (${silent}); if it is gone for good, take it out of the cluster: pvecm delnode ${node}`);
+  const copy = leaving.find((one) => one.node === node);
+  if (!copy) return undefined;
+  const newer = diskful(copies).find((other) => isNewer(scene, copy, other));
+  if (newer) return hold('LAST_COPY', `the copy on ${node} is newer than that on ${newer.node}: connect it, and let the resync end`);
+  const users = usersOn(scene, copy);
+  if (users.length > 0) return hold('REFERENCED', `${users.join(', ')} still ${users.length === 1 ? 'uses' : 'use'} ${name} on ${node}: move ${users.length === 1 ? 'it' : 'them'} away first`);
+  const behind = notInSync({ resource: name, nodes: nodesOf(diskful(copies)) }, facts);
+  return behind === undefined || copy.replica?.disk !== 'UpToDate' ? undefined : hold('LAST_COPY', `the copies that stay are not all good yet: ${behind}`);
+}
+
+function isNewer({ name, facts }: Scene, copy: Copy, other: Copy): boolean {
+  const [own, theirs] = [generationTowards(facts.storageNodes?.get(copy.node), name, other.node), generationTowards(facts.storageNodes?.get(other.node), name, copy.node)];
+  return own !== undefined && theirs !== undefined && !isNewCopy(other) && lineage(own, theirs) === 'first-newer';
+}
+
+function usersOn(scene: Scene, { node, fact }: Copy): readonly string[] {
+  const guests = guestsOn(scene, node);
+  const group = physicalOn(scene)?.group;
+  const open = fact.volumes.filter((volume) => group !== undefined && group !== '' && volume.group === group && volume.open).map((volume) => `${volume.group}/${volume.name}`);
+  return guests.length > 0 ? guests : open.sort();
+}
+
+function letGo({ node, replica, text, fact }: Copy, scene: Scene, guards: readonly Condition[]): readonly Step[] {
+  const { name } = scene;
+  const group = physicalOn(scene)?.group;
+  const isSeen = group !== undefined && group !== '' && fact.groups.some((one) => one.name === group);
   return [
+    ...(replica?.role === 'Primary' && isSeen ? [command(node, `let go of the volume group ${group}`, ['vgchange', '-an', group], { guards })] : []),
     ...(replica?.role === 'Primary' ? [command(node, 'make it Secondary', ['drbdadm', 'secondary', name], { guards })] : []),
     ...(replica?.isUp ? [command(node, 'take it down', ['drbdsetup', 'down', name], { guards })] : []),
-    ...(text === undefined ? [] : [command(node, `remove /etc/drbd.d/${name}.res`, ['rm', '-f', `/etc/drbd.d/${name}.res`], { guards })]),
+    ...(text === undefined ? [] : [command(node, `remove /etc/drbd.d/${name}.res`, ['rm', '-f', `/etc/drbd.d/${name}.res`])]),
   ];
 }
 

@@ -9,7 +9,7 @@ import { drbdFindings, drbdLiveFindings } from './findings.ts';
 import { markedResources, observeResource } from './observe.ts';
 import type { DrbdLive } from './observe.ts';
 import { removeResource } from './remove.ts';
-import { sceneOf } from './scene.ts';
+import { hostsNamed, sceneOf } from './scene.ts';
 import type { Scene } from './scene.ts';
 import { DRBD_SCHEMA } from './schema.ts';
 import type { DrbdSpec } from './schema.ts';
@@ -30,6 +30,7 @@ export function drbdKind(): ResourceKind<DrbdSpec, DrbdLive> {
     steps: stepsOf,
     standing: (object, context) => verifyStanding(sceneFor(object, context)),
     nodesToAsk: ({ spec }) => Object.keys(spec.nodes).sort(compareText),
+    nodesNamedThere: ({ ref }, facts) => hostsNamed(ref.name, facts),
     fields: ({ spec }) => Object.keys(spec).sort(compareText),
     secretPaths: () => ['sharedSecret'],
     derives: (object) => storageOn(object),

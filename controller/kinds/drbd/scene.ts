@@ -67,6 +67,12 @@ export function holdersOf(name: string, facts: Facts): readonly string[] {
   return [...(facts.storageNodes ?? [])].filter(([, fact]) => fact.resFiles.has(name) || fact.replicas.has(name)).map(([node]) => node).sort(compareText);
 }
 
+/** Members of the cluster that a file of it names. */
+export function hostsNamed(name: string, facts: Facts): readonly string[] {
+  const hosts = holdersOf(name, facts).flatMap((node) => copyOf(name, node, undefined, facts)?.file?.hosts ?? []);
+  return [...new Set(hosts.map((host) => host.name))].filter((node) => facts.nodes.some((member) => member.name === node)).sort(compareText);
+}
+
 export function copyOf(name: string, node: string, spec: DrbdNodeSpec | undefined, facts: Facts): Copy | undefined {
   const fact = facts.storageNodes?.get(node);
   if (!fact) return undefined;

@@ -2,6 +2,7 @@
 // Must never move data: device numbers, node ids and backing devices that are in force stay as they are.
 import type { ResHost } from '../../drbd/res-file.ts';
 import type { ResText, ResTextHost } from '../../drbd/res-text.ts';
+import { compareText } from '../../model/ref.ts';
 import type { Copy, Scene } from './scene.ts';
 import { isSameDevice } from './scene.ts';
 import type { DrbdSpec } from './schema.ts';
@@ -46,7 +47,8 @@ function hostsOf(scene: Scene, keep: ReadonlySet<string>): readonly ResTextHost[
     taken.add(id);
     return id;
   };
-  return scene.copies.map((copy) => {
+  const staying = (scene.live?.hosts ?? []).filter(({ name }) => keep.has(`nodes.${name}`) && !scene.copies.some(({ node }) => node === name));
+  const wanted = scene.copies.map((copy) => {
     const { node, spec } = copy;
     const host = live(node);
     const disk = diskOf(copy, host);
@@ -55,6 +57,7 @@ function hostsOf(scene: Scene, keep: ReadonlySet<string>): readonly ResTextHost[
       address: keep.has(`nodes.${node}.address`) ? host?.address ?? spec?.address ?? '' : spec?.address ?? '',
     };
   });
+  return [...wanted, ...staying.map((host) => ({ name: host.name, nodeId: host.nodeId ?? nextFree(), ...(host.disk === undefined ? {} : { disk: host.disk }), address: host.address ?? '' }))].sort((a, b) => compareText(a.name, b.name));
 }
 
 /** The path that is in force, where it is another name of the same device, or of another one, which is refused. */

@@ -42,18 +42,25 @@ function wholeWork(scene: Scene, files: Comparison): Work {
   const building = buildSteps(scene, files, isNew);
   const link = linkSteps(scene, building.length > 0 || files.isMoved);
   const first = isNew ? firstData(scene) : [];
-  const rest = [growth(scene), rolesWork(scene), onTop(scene), departures(scene)];
+  const going = departures(scene);
+  const rest = [growth(scene), rolesWork(scene), onTop(scene)];
   const later = rest.flatMap(({ steps }) => steps);
   const isSyncDue = first.length > 0 || link.length > 0 || data.some((copy) => needsMetadata(copy));
   const sync = isSyncDue ? [waitInSync(scene.name, nodesOf(data), isNew && (scene.spec.initialSync ?? 'skip') === 'skip' ? 0 : resyncBytes(scene), rateOf(scene))] : [];
-  const refusals = [...files.fields, ...rest.flatMap(({ fields }) => fields)].filter(({ effect }) => effect === 'refused').map(({ path, note }) => refused(`change ${path}`, note ?? 'it cannot be changed'));
+  const refusals = [...files.fields, ...rest.flatMap(({ fields }) => fields)].filter(({ path, effect }) => effect === 'refused' && !isDeparture(scene, path)).map(({ path, note }) => refused(`change ${path}`, note ?? 'it cannot be changed'));
   const hold = isSyncDue ? undefined : unlessInSync(scene, nodesOf(data));
   return {
-    fields: [...files.fields, ...stateFields(scene, files), ...rest.flatMap(({ fields }) => fields)],
+    fields: [...files.fields, ...stateFields(scene, files), ...rest.flatMap(({ fields }) => fields), ...going.fields],
     // Refusals stand last: what comes after a held step would wait for it.
-    steps: withHold([...building, ...link, ...first, ...sync, ...withHold(later, hold), ...refusals], lastCopy(scene)),
-    notes: [...notesOf(scene), ...rest.flatMap(({ notes }) => notes)],
+    steps: withHold([...going.steps, ...building, ...link, ...first, ...sync, ...withHold(later, hold), ...refusals, ...going.held], lastCopy(scene)),
+    notes: [...notesOf(scene), ...rest.flatMap(({ notes }) => notes), ...going.notes],
   };
+}
+
+/** Of a node that the manifest does not name any more: departures.ts says what becomes of it. */
+function isDeparture({ copies, major }: Scene, path: string): boolean {
+  const [, node] = /^nodes\.([^.]+)$/.exec(path) ?? [];
+  return major === 9 && node !== undefined && !nodesOf(copies).includes(node);
 }
 
 function resyncBytes({ copies, bytes }: Scene): number {
