@@ -173,7 +173,7 @@ class Life {
     const { sim } = this.#world;
     for (const change of plan.changes) {
       for (const { hold } of change.steps) {
-        if (!/on data that would be dropped: shut/.test(hold?.reason ?? '')) continue;
+        if (!/: shut (?:it|them) down first/.test(hold?.reason ?? '')) continue;
         for (const name of hold?.reason.match(/guest\d+/g) ?? []) perform(sim, { do: 'guest-stop', vmid: Number(name.slice(5)) });
       }
     }
