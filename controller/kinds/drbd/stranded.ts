@@ -8,6 +8,7 @@ import { sameGenerations } from './generations-seen.ts';
 import { guestsOn } from './guests-on.ts';
 import type { Copy, Scene } from './scene.ts';
 import { diskful, isNewCopy, nodesOf } from './scene.ts';
+import { fewerPrimaries } from './primaries.ts';
 import { groupOf } from './split.ts';
 
 /** @param due copies whose kernel is not as their file says */
@@ -17,8 +18,10 @@ export function adjustInOrder(scene: Scene, due: readonly Copy[], adjust: (copy:
   const steps = [...connectFirst(scene, last), ...due.filter((copy) => !isStranded(copy)).map(adjust)];
   const isWaiting = last.length > 0 && !isCut(scene, last);
   const following = scene.copies.flatMap((copy) => followSteps(scene, copy));
+  // Neither is older than the other.
+  const fewer = following.length > 0 ? undefined : fewerPrimaries(scene);
   return [
-    ...following, ...withHold(steps, following.length > 0 ? undefined : tooManyPrimaries(scene)),
+    ...following, ...fewer?.steps ?? [], ...withHold(steps, fewer?.hold),
     ...(isWaiting ? [waitConnected(scene)] : []), ...last.flatMap((copy) => withHold([adjust(copy)], isWaiting ? undefined : unheard(copy))),
   ];
 }
@@ -57,7 +60,8 @@ function followSteps(scene: Scene, copy: Copy): readonly Step[] {
   const { name, copies, facts } = scene;
   const { node, replica } = copy;
   const newer = diskful(copies).find((other) => other !== copy && (standsAlone(copy) || standsAlone(other)) && isOlder(scene, copy, other));
-  if (replica?.role !== 'Primary' || !newer) return [];
+  // Under a Primary whose own data is no good anyway, DRBD copies.
+  if (replica?.role !== 'Primary' || !['UpToDate', 'Consistent', 'Outdated'].includes(replica.disk) || !newer) return [];
   const guards: readonly Condition[] = [{ is: 'drbd-generations', resource: name, generations: sameGenerations(facts, name, [node, newer.node]) }, { is: 'drbd-uptodate', resource: name, node: newer.node }];
   const group = groupOf(scene, copy);
   const guests = guestsOn(scene, node);
@@ -71,11 +75,4 @@ function followSteps(scene: Scene, copy: Copy): readonly Step[] {
 function isOlder({ name, facts }: Scene, copy: Copy, other: Copy): boolean {
   const [own, theirs] = [generationTowards(facts.storageNodes?.get(copy.node), name, other.node), generationTowards(facts.storageNodes?.get(other.node), name, copy.node)];
   return own !== undefined && theirs !== undefined && !isNewCopy(copy) && other.replica?.disk === 'UpToDate' && lineage(own, theirs) === 'second-newer';
-}
-
-/** Neither is older: which of them lets go is not for us to say. */
-function tooManyPrimaries({ name, spec, copies }: Scene): Hold | undefined {
-  const primaries = copies.filter((copy) => copy.replica?.role === 'Primary' && standsAlone(copy));
-  if (spec.dualPrimary || primaries.length < 2) return undefined;
-  return { code: 'WAITS_FOR', reason: `${nodesOf(primaries).join(' and ')} are both Primary, and ${name} allows one: run drbdadm secondary ${name} on one of them`, approvable: false };
 }
