@@ -252,7 +252,7 @@ async function demo({ speed }: { readonly speed: number }): Promise<Demo> {
   const shutNodes = await serveLabNodes(socket, sim.ssh, hosts);
   const environment = { LATIDO_LAB_SPEED: String(speed), LATIDO_LAB_NODES: socket };
   return {
-    folder, server, environment, program, state: join(folder, 'state'),
+    folder, server, environment, program,
     repository: await createRepository(join(folder, 'work'), server, environment), manifests: await demoManifests(),
     configureServer: (key, value) => configure(server, key, value),
     start: (words, node) => startProcess([...program, ...words], { cwd: folder, logFile: join(folder, `${node ?? 'daemon'}.log`), environment: { ...environment, ...(node === undefined ? {} : { LATIDO_LAB_NODE: node }) } }),

@@ -32,7 +32,7 @@ function statusText(status: Row, live: Row, terminal: Terminal, now: number): st
   const running = Array.isArray(live['running']) ? live['running'].map(text) : [];
   const waiting = rowsOf(status['objects']).filter((row) => conditionOf(row, 'Ready')['status'] !== 'True');
   return [
-    ...hanging(`${paint(style, colorOf(status), `${symbolOf(status)} ${text(ready['reason'])}`)}  `, `${text(status['cluster'])}: ${text(ready['message'])}`, style.width),
+    ...hanging(`${paint(style, colorOf(status), `${symbolOf(status)} ${text(ready['reason'])}`)}  `, [text(status['cluster']), text(ready['message'])].filter((part) => part !== '').join(': '), style.width),
     `  commit   ${commit}`,
     ...(plan === '' ? [] : [`  plan     ${plan}`]),
     `  daemon   ${text(status['phase'])}${typeof live['checkedAt'] === 'number' ? `, looked ${durationText(Math.max(0, now - live['checkedAt']))} ago` : ''}`,

@@ -15,6 +15,16 @@ export const MIRRORED = { resources: ['r0', 'r1'], writer: { name: 'ct-apt-cache
 /** What is made while the daemon is killed. */
 export const MACHINES: readonly { readonly name: string; readonly vmid: number }[] = [1, 2, 3, 4, 5, 6].map((number) => ({ name: `aula-${number}`, vmid: 130 + number }));
 
+/** What the second daemon makes while one node is without power: it creates it, and starts it. */
+export const ONE_MORE = { name: 'aula-7', vmid: 137, steps: 2 } as const;
+/** The cluster's address, which the daemons of the nodes follow. */
+export const ADDRESS = '192.168.22.41';
+
+/** The configuration of a daemon on a node. */
+export function followingConfig({ cluster, repository, state }: { readonly cluster: string; readonly repository: string; readonly state: string }): string {
+  return `cluster: ${cluster}\nsource: { repository: ${repository} }\nstate: ${state}\nfollow: { address: ${ADDRESS} }\n`;
+}
+
 /** The same Cluster document, with the lab's address and credentials. */
 export function describeCluster(files: Files, { endpoints, fingerprint, tokenFile }: Stage['access']): Files {
   const text = (files['cluster.yaml'] ?? '')
@@ -39,6 +49,11 @@ export function resolved(files: Files, discard: string, events: Readonly<Record<
 
 export function machinesAdded(): Files {
   return { [MACHINES_FILE]: `# Six machines for the classroom.\n${MACHINES.map(machine).join('---\n')}` };
+}
+
+/** While one node is without power. */
+export function oneMoreMachine(): Files {
+  return { [MACHINES_FILE]: `# Machines for the classroom.\n${[...MACHINES, ONE_MORE].map(machine).join('---\n')}` };
 }
 
 function machine({ name, vmid }: (typeof MACHINES)[number]): string {

@@ -6,8 +6,8 @@ import { hanging, paint, safe, shortenEnd } from './terminal-text.ts';
 import type { Paint, Style } from './terminal-text.ts';
 
 /** A push shows so many lines of its plan before and after the fold. */
-const HEAD_LINES = 26;
-const TAIL_LINES = 4;
+const HEAD_LINES = 20;
+const TAIL_LINES = 14;
 /** Less is not worth a fold. */
 const FOLD_MIN = 6;
 
@@ -54,7 +54,7 @@ export function labLine(text: string, atMs: number, style: Style): readonly stri
 
 /** Lines of the lab's log that belong to the story of a lost node. */
 export function isStory(line: string): boolean {
-  return /: (?:power |members: |crm: (?:node|recover|fencing))/.test(line);
+  return /: (?:power |members: |keepalived [^:]+: MASTER|crm: (?:node|recover|fencing))/.test(line);
 }
 
 function line(at: unknown, type: string, message: string, style: Style, how: Paint | undefined = COLORS[type]): readonly string[] {

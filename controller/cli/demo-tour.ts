@@ -1,7 +1,7 @@
 // The tour: acts, in order. Each reads as what a person does and what has to be true before the next one begins.
-import { describeCluster, MACHINES, machinesAdded, MIGRATES, MIRRORED, mistaken, moved, resolved } from './demo-commits.ts';
+import { ADDRESS, describeCluster, MACHINES, machinesAdded, MIGRATES, MIRRORED, mistaken, moved, ONE_MORE, oneMoreMachine, resolved } from './demo-commits.ts';
 import type { Files } from './demo-commits.ts';
-import { countOf, isHeld, isInSyncWith, splitOf } from './demo-watch.ts';
+import { countOf, isHeld, isInSyncWith, isReady, splitOf } from './demo-watch.ts';
 import type { Seen } from './demo-watch.ts';
 import type { Stage } from './stage.ts';
 
@@ -16,12 +16,16 @@ export interface Director {
   /** The commit that was pushed last. */
   readonly commit: string;
   undo(): Promise<void>;
-  startDaemon(): void;
-  killDaemon(): Promise<void>;
+  /** Beside the cluster, or on one of its nodes, told to follow the cluster's address. */
+  startDaemon(node?: string): Promise<void>;
+  killDaemon(node?: string): Promise<void>;
+  stopDaemon(): Promise<void>;
+  /** `latido status` of a node's daemon. */
+  status(node: string): Promise<void>;
   until(isSo: (seen: Seen) => boolean, what: string): Promise<void>;
   /** What a node itself says. */
   look(node: string, command: string): Promise<void>;
-  /** `latido get` */
+  /** `latido get`, asked of the daemon that works. */
   get(what: string): Promise<void>;
   say(text: string): void;
 }
@@ -50,7 +54,7 @@ export const DEMO_TOUR: readonly Act[] = [
     story: 'The whole cluster is a commit: storages, pool, HA group, 20 virtual machines, a container, a backup job. The push answers with the plan; then a daemon begins to follow the repository.',
     async play(director) {
       await director.push('Describe the cluster', describeCluster(director.manifests, director.stage.access));
-      director.startDaemon();
+      await director.startDaemon();
       await inSync(director);
     },
   },
@@ -89,7 +93,7 @@ export const DEMO_TOUR: readonly Act[] = [
       await director.push('Six machines for the classroom', machinesAdded());
       await director.until((seen) => countOf(seen, 'step') >= STEPS_BEFORE_KILL, 'the first machines are made');
       await director.killDaemon();
-      director.startDaemon();
+      await director.startDaemon();
       await inSync(director);
       const [created, started] = (['qmcreate', 'qmstart'] as const).map((type) => MACHINES.reduce((sum, { vmid }) => sum + director.stage.tasksDone(type, vmid), 0));
       director.say(`Proxmox did ${created} creates and ${started} starts for ${MACHINES.length} machines: nothing is missing, nothing was done twice.`);
@@ -120,24 +124,40 @@ export const DEMO_TOUR: readonly Act[] = [
     },
   },
   {
-    title: `${HOME} loses power`,
-    story: `The third vote keeps ${OTHER} quorate; the HA manager fences the lost node and starts its three HA guests again. What latido cannot see it holds.`,
+    title: 'A daemon on each node',
+    story: `So far one daemon ran beside the cluster. Now each node has its own, told to follow the cluster's address: where ${ADDRESS} is, it works; on the other node it stands by. Here both read the same repository on this machine; real nodes read one that is not on a node which may die.`,
+    async play(director) {
+      const { commit } = director;
+      await director.stopDaemon();
+      for (const node of [HOME, OTHER]) await director.startDaemon(node);
+      await director.until((seen) => seen.standBy !== undefined && isReady(seen, commit), 'one works, and one stands by');
+      await director.status(OTHER);
+    },
+  },
+  {
+    title: `${HOME}, which has the address, loses power`,
+    story: `The third vote keeps ${OTHER} quorate. keepalived moves the address there; the HA manager fences the lost node and starts its three HA guests again; the lease of the dead daemon runs out after two minutes, and the one of ${OTHER} goes on. What it cannot see it holds.`,
     shows: 'daemon and cluster',
     async play(director) {
       const { stage } = director;
       stage.powerOff(HOME);
-      await director.until((seen) => isHeld(seen, MIGRATES.name) && HA_GUESTS.every((vmid) => stage.guest(vmid)?.node === OTHER && stage.guest(vmid)?.running === true), 'the HA guests are recovered');
+      await director.killDaemon(HOME);
+      await director.until((seen) => stage.addresses(OTHER).includes(ADDRESS) && isHeld(seen, MIGRATES.name) && HA_GUESTS.every((vmid) => stage.guest(vmid)?.node === OTHER && stage.guest(vmid)?.running === true), 'the HA guests are recovered, and the second daemon works');
       await director.get(`VirtualMachine/${MIGRATES.name}`);
+      director.say('The next commit is the second daemon\'s.');
+      await director.push('One more machine for the classroom', oneMoreMachine());
+      await director.until((seen) => stage.guest(ONE_MORE.vmid)?.running === true && countOf(seen, 'step') >= ONE_MORE.steps, 'the machine runs');
     },
   },
   {
     title: `${HOME} comes back`,
-    story: 'It starts its own guests, the HA manager brings the others home; the daemon looks again, and mends what is left.',
+    story: `It starts its own guests, the HA manager brings the others home. The address stays where it is, so the daemon of ${HOME} stands by, and the one of ${OTHER} mends what is left.`,
     shows: 'daemon and cluster',
     async play(director) {
       const { stage, commit } = director;
       stage.powerOn(HOME);
-      await director.until((seen) => isInSyncWith(seen, commit) && HA_GUESTS.every((vmid) => stage.guest(vmid)?.node === HOME), 'all is as it was');
+      await director.startDaemon(HOME);
+      await director.until((seen) => seen.standBy !== undefined && isInSyncWith(seen, commit) && HA_GUESTS.every((vmid) => stage.guest(vmid)?.node === HOME), 'all is as it was');
     },
   },
 ];

@@ -1,5 +1,5 @@
-// In: the daemon of the demo, asked over its own door. Out: its events as they happen, and the moment in which something is so.
-// Must never decide for the daemon: it only looks.
+// In: the daemons of the demo, each asked over its own door. Out: their events as they happen, and the moment in which something is so.
+// Must never decide for a daemon: it only looks.
 import { Failure, failure } from '../model/finding.ts';
 import { isObject } from '../model/json.ts';
 import type { JsonObject } from '../model/json.ts';
@@ -13,8 +13,14 @@ import { durationText, paint, safe, shortenEnd } from './terminal-text.ts';
 export interface Seen {
   /** Since the last mark. */
   readonly events: readonly JsonObject[];
+  /** Of the daemon that works; of the only one, when it stands by. */
   readonly status: JsonObject;
+  /** Why the other one stands by, when it does. */
+  readonly standBy?: string;
 }
+
+/** A daemon to look at. `node`: its events of itself are told with its name, because it is not alone. */
+export interface Watched { readonly state: string; readonly node?: string }
 
 const LOOK_MS = 60;
 /** A demo on a machine that does much else. */
@@ -22,15 +28,28 @@ const PATIENCE_MS = 180_000;
 const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
 
 export class Watch {
-  #last = 0;
+  #daemons: readonly Watched[] = [];
+  /** By state folder: the last event that was seen. */
+  readonly #last = new Map<string, number>();
   #events: readonly JsonObject[] = [];
   /** Held back until the daemon has told of all that waits for one reason. */
   #unshown: readonly JsonObject[] = [];
+  /** State folder of the one that works, when it was last looked at. */
+  #working = '';
   #logFrom = 0;
   #withCluster = false;
   #drawn = false;
 
-  constructor(private readonly context: Context, private readonly stateDir: string, private readonly stage: Stage) {}
+  constructor(private readonly context: Context, private readonly stage: Stage) {}
+
+  /** Those that are looked at from now on. */
+  follow(daemons: readonly Watched[]): void {
+    this.#daemons = daemons;
+  }
+
+  get working(): string {
+    return this.#working;
+  }
 
   /** From here on `Seen.events` begins. @param shown whether also what the cluster does by itself is part of the story */
   mark(shown: 'daemon' | 'daemon and cluster'): void {
@@ -44,10 +63,10 @@ export class Watch {
     const { clock } = this.context.world;
     const startedAt = clock.now();
     for (;;) {
-      const status = await this.#look();
-      if (this.#unshown.length === 0 && isSo({ events: this.#events, status })) break;
+      const { status, ...rest } = await this.#look();
+      if (this.#unshown.length === 0 && isSo({ ...rest, events: this.#events, status })) break;
       const waited = clock.now() - startedAt;
-      if (waited > PATIENCE_MS) throw failure('STEP_TIMEOUT', `after ${durationText(PATIENCE_MS)} the demo still waits: ${what}`, { fix: 'see daemon.log in its folder' });
+      if (waited > PATIENCE_MS) throw failure('STEP_TIMEOUT', `after ${durationText(PATIENCE_MS)} the demo still waits: ${what}`, { fix: 'see the logs in its folder' });
       this.#draw(`${conditionText(status)}  ${durationText(waited)}`, waited);
       await clock.sleep(LOOK_MS);
     }
@@ -55,10 +74,9 @@ export class Watch {
   }
 
   /** One look; a daemon that is not there yet, or no more, says nothing. */
-  async #look(): Promise<JsonObject> {
-    const news = await this.#ask({ do: 'events', after: this.#last });
-    const { status } = await this.#ask({ do: 'status' });
-    const fresh = rowsOf(news['events']);
+  async #look(): Promise<Omit<Seen, 'events'>> {
+    const looks = await Promise.all(this.#daemons.map((daemon) => this.#lookAt(daemon)));
+    const fresh = looks.flatMap(({ news }) => news).sort((one, other) => Number(one['at']) - Number(other['at']));
     const log = this.stage.log(this.#logFrom);
     this.#logFrom += log.length;
     this.#unshown = [...this.#unshown, ...fresh];
@@ -66,14 +84,23 @@ export class Watch {
     const events = isMidway ? [] : this.#unshown;
     if (!isMidway) this.#unshown = [];
     this.#show([...eventLines(events, this.#style), ...(this.#withCluster ? log.filter(isStory) : []).flatMap((line) => labLine(line, this.context.world.clock.now(), this.#style))]);
-    this.#last = Number(news['last'] ?? this.#last);
     this.#events = [...this.#events, ...fresh];
-    return isObject(status) ? (status as JsonObject) : {};
+    const { at, ...rest } = whoWorks(looks.map(({ status }) => status));
+    this.#working = this.#daemons[at]?.state ?? this.#working;
+    return rest;
   }
 
-  async #ask(request: JsonObject): Promise<JsonObject> {
+  async #lookAt({ state, node }: Watched): Promise<{ readonly news: readonly JsonObject[]; readonly status: JsonObject }> {
+    const answer = await this.#ask(state, { do: 'events', after: this.#last.get(state) ?? 0 });
+    const { status } = await this.#ask(state, { do: 'status' });
+    this.#last.set(state, Number(answer['last'] ?? this.#last.get(state) ?? 0));
+    const news = rowsOf(answer['events']).map((event) => (node !== undefined && OF_ITSELF.has(String(event['type'])) ? { ...event, message: `${node}: ${String(event['message'])}` } : event));
+    return { news, status: isObject(status) ? (status as JsonObject) : {} };
+  }
+
+  async #ask(stateDir: string, request: JsonObject): Promise<JsonObject> {
     try {
-      return await this.context.world.daemon.ask({ stateDir: this.stateDir }, request);
+      return await this.context.world.daemon.ask({ stateDir }, request);
     } catch (error) {
       if (error instanceof Failure && error.findings.some(({ code }) => code === 'DAEMON_ABSENT')) return {};
       throw error;
@@ -106,10 +133,26 @@ export class Watch {
   }
 }
 
+/** What a daemon tells of itself, and not of the cluster. */
+const OF_ITSELF: ReadonlySet<string> = new Set(['lease', 'started', 'stopped']);
+
+/** @returns at: its place among them */
+function whoWorks(all: readonly JsonObject[]): Omit<Seen, 'events'> & { readonly at: number } {
+  const waiting = all.find(({ phase }) => phase === 'stand-by');
+  const working = all.findIndex((each) => each !== waiting && 'phase' in each);
+  const at = working === -1 ? all.findIndex((each) => each === waiting) : working;
+  return { at, status: all[at] ?? {}, ...(waiting === undefined ? {} : { standBy: String(readyOf(waiting)['message']) }) };
+}
+
 /** Since the mark the daemon has told that the cluster is as this commit asks, and it still is. */
 export function isInSyncWith({ events, status }: Seen, commit: string): boolean {
   const told = events.some((event) => event['type'] === 'in-sync' && String(event['revision']).endsWith(commit));
   return told && isObject(status['commit']) && status['commit']['id'] === commit && readyOf(status)['status'] === 'True';
+}
+
+/** It works, at this commit, and nothing is left to do. */
+export function isReady({ status }: Seen, commit: string): boolean {
+  return status['phase'] === 'waiting' && isObject(status['commit']) && status['commit']['id'] === commit && readyOf(status)['status'] === 'True';
 }
 
 /** The guest waits, and the daemon says why. */

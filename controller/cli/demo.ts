@@ -1,7 +1,9 @@
-// `latido demo`: a lab, a bare repository whose hook shows the plan in the push, and the daemon that follows it; then a tour of what can happen.
+// `latido demo`: a lab, a bare repository whose hook shows the plan in the push, and daemons that follow it; then a tour of what can happen.
 // All of it is what a person would start: git, `latido init --server`, `latido run`. Ends with 0 when the last plan is empty.
+import { basename, join } from 'node:path';
 import type { Context, ExitCode } from './context.ts';
 import { getCommand, statusCommand } from './daemon-status.ts';
+import { followingConfig } from './demo-commits.ts';
 import type { Files } from './demo-commits.ts';
 import { pushLines } from './demo-lines.ts';
 import { DEMO_TOUR } from './demo-tour.ts';
@@ -41,10 +43,11 @@ export async function demoCommand(options: DemoOptions, context: Context): Promi
 class Tour implements Director {
   commit = '';
   readonly #watch: Watch;
-  #daemon: Running | undefined;
+  /** By node; the one beside the cluster by nothing. */
+  readonly #daemons = new Map<string | undefined, Running>();
 
   constructor(private readonly demo: Demo, private readonly context: Context) {
-    this.#watch = new Watch(context, demo.state, demo.stage);
+    this.#watch = new Watch(context, demo.stage);
   }
 
   get stage() { return this.demo.stage; }
@@ -56,7 +59,7 @@ class Tour implements Director {
     this.#command('latido init --server infra.git');
     await initServerCommand(demo.server, {}, demo.program, this.#indented());
     this.#command('git -C infra.git config latido.stateDir $PWD/state');
-    await demo.configureServer('latido.stateDir', demo.state);
+    await demo.configureServer('latido.stateDir', this.#folder(stateOf(undefined)));
   }
 
   async play(act: Act, number: number): Promise<void> {
@@ -87,16 +90,34 @@ class Tour implements Director {
     await this.demo.repository.undo();
   }
 
-  startDaemon(): void {
-    const words = ['run', '--repo', 'infra.git', '--cluster', CLUSTER, '--state', 'state'];
-    this.#daemon = this.demo.start(words);
-    this.#command(`latido ${words.join(' ')}   # process ${this.#daemon.pid}`);
+  async startDaemon(node?: string): Promise<void> {
+    const words = node === undefined ? ['run', '--repo', 'infra.git', '--cluster', CLUSTER, '--state', stateOf(node)] : ['run', '--config', await this.#configOf(node)];
+    const daemon = this.demo.start(words, node);
+    this.#daemons.set(node, daemon);
+    this.#command(`latido ${words.join(' ')}   # ${node === undefined ? '' : `on ${node}, `}process ${daemon.pid}`);
+    this.#watch.follow([...this.#daemons.keys()].map((each) => ({ state: this.#folder(stateOf(each)), ...(each === undefined ? {} : { node: each }) })));
   }
 
-  async killDaemon(): Promise<void> {
-    this.#command(`kill -9 ${this.#daemon?.pid}`);
-    await this.#daemon?.kill();
-    this.#daemon = undefined;
+  /** What is in the file of a node's daemon, shown as it is written. */
+  async #configOf(node: string): Promise<string> {
+    const name = `${node}.yaml`;
+    const text = followingConfig({ cluster: CLUSTER, repository: this.#folder('infra.git'), state: this.#folder(stateOf(node)) });
+    await this.demo.writeConfig(name, text);
+    if (this.#daemons.has(node)) return name;
+    this.#command(`cat ${name}`);
+    this.#print(text.trimEnd().split('\n').map((line) => `  ${safe(line)}`));
+    return name;
+  }
+
+  async killDaemon(node?: string): Promise<void> {
+    this.#command(`kill -9 ${this.#daemons.get(node)?.pid}${node === undefined ? '' : `   # its daemon goes with ${node}`}`);
+    await this.#daemons.get(node)?.kill();
+  }
+
+  async stopDaemon(): Promise<void> {
+    this.#command(`kill ${this.#daemons.get(undefined)?.pid}`);
+    await this.#daemons.get(undefined)?.stop();
+    this.#daemons.delete(undefined);
   }
 
   until(...given: Parameters<Director['until']>): Promise<void> {
@@ -108,26 +129,33 @@ class Tour implements Director {
     this.#print((await this.demo.stage.look(node, command.split(' '))).trimEnd().split('\n').map((line) => `  ${safe(line.replaceAll('\t', '  '))}`));
   }
 
+  async status(node: string): Promise<void> {
+    this.#command(`latido status --state ${stateOf(node)}`);
+    await statusCommand({ state: this.#folder(stateOf(node)) }, this.#indented());
+  }
+
   async get(what: string): Promise<void> {
-    this.#command(`latido get ${what} --state state`);
-    await getCommand(what, { state: this.demo.state }, this.#indented());
+    const state = this.#watch.working;
+    this.#command(`latido get ${what} --state ${basename(state)}`);
+    await getCommand(what, { state }, this.#indented());
   }
 
   /** What a person would ask at the end; 0 when nothing is left to do. */
   async end(): Promise<ExitCode> {
-    const state = this.demo.state;
-    this.#command('latido status --state state');
+    const state = this.#watch.working;
+    this.#command(`latido status --state ${basename(state)}`);
     await statusCommand({ state }, this.#indented());
-    this.#command('latido plan --from-daemon --state state');
+    this.#command(`latido plan --from-daemon --state ${basename(state)}`);
     const code = await planCommand('.', { fromDaemon: true, detailedExitcode: true, state }, this.#indented());
     this.say(code === 0 ? paint(this.#style, 'green', 'The tour ended in “No changes”.') : 'The tour did not end in “No changes”.');
     return code === 0 ? 0 : 1;
   }
 
   async stayOpen(): Promise<void> {
-    const { state, server, environment } = this.demo;
+    const { server, environment } = this.demo;
+    const state = this.#watch.working;
     this.context.terminal.out([
-      '', 'Lab and daemon go on. In another terminal:',
+      '', 'Lab and daemons go on. In another terminal:',
       `  export ${Object.entries(environment).map(([name, value]) => `${name}=${value}`).join(' ')}`,
       `  git clone ${server} infra && cd infra`,
       `  edit ${FOLDER}/aula.yaml, git commit -am …, git push`,
@@ -142,7 +170,7 @@ class Tour implements Director {
   }
 
   async close(): Promise<void> {
-    await this.#daemon?.stop();
+    await Promise.all([...this.#daemons.values()].map((daemon) => daemon.stop()));
     await this.demo.close();
   }
 
@@ -153,6 +181,10 @@ class Tour implements Director {
   #command(words: string): void {
     const style = this.#style;
     this.context.terminal.out(`\n${paint(style, 'cyan', '$')} ${paint(style, 'bold', words)}\n`);
+  }
+
+  #folder(name: string): string {
+    return join(this.demo.folder, name);
   }
 
   #print(lines: readonly string[]): void {
@@ -170,4 +202,9 @@ class Tour implements Director {
     const out = (text: string) => terminal.out(text.replace(/^(?=.)/gm, '  '));
     return { ...this.context, terminal: { ...terminal, out, style: () => ({ ...this.#style, width: this.#style.width - 2 }) } };
   }
+}
+
+/** Each daemon remembers for itself, as on machines of their own. */
+function stateOf(node: string | undefined): string {
+  return node === undefined ? 'state' : `state-${node}`;
 }

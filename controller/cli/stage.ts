@@ -40,8 +40,6 @@ export interface Demo {
   readonly folder: string;
   /** The bare repository that is pushed to. */
   readonly server: string;
-  /** The daemon's state folder. */
-  readonly state: string;
   /** What latido, and the hook that starts it, have to know of the lab. */
   readonly environment: Readonly<Record<string, string>>;
   /** The words that start latido. */

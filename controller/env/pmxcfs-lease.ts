@@ -100,7 +100,7 @@ export function createPmxcfsLease(options: PmxcfsLeaseOptions): PmxcfsLease {
       await files.utime(path, 0);
       if ((await make()) === undefined) return isFresh() ? { held: true } : answeredTooLate();
     }
-    return { held: false, by: 'another node, or a lock that has not run out' };
+    return { held: false, by: 'another node, or one that died less than two minutes ago,' };
   };
 
   /** Looks only: nothing is asked of the one that has it. A member without quorum sees an old lock, and is refused when it takes it. */

@@ -2,11 +2,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { describeCluster, MACHINES, machinesAdded, mistaken, moved, resolved } from '../../controller/cli/demo-commits.ts';
+import { ADDRESS, describeCluster, followingConfig, MACHINES, machinesAdded, mistaken, moved, oneMoreMachine, resolved } from '../../controller/cli/demo-commits.ts';
 import type { Files } from '../../controller/cli/demo-commits.ts';
 import { eventLines, isStory, labLine, pushLines } from '../../controller/cli/demo-lines.ts';
-import { isHeld, isInSyncWith, splitOf } from '../../controller/cli/demo-watch.ts';
+import { isHeld, isInSyncWith, isReady, splitOf } from '../../controller/cli/demo-watch.ts';
 import { validateCommit } from '../../controller/cli/manifests.ts';
+import { readConfig } from '../../controller/config/read.ts';
 import { parseFiles } from '../../controller/manifests/parse.ts';
 import { kindsFor } from '../harness/world.ts';
 
@@ -26,6 +27,7 @@ describe('the commits of the tour', () => {
     expect(codesOf(describeCluster(MANIFESTS, ACCESS))).toEqual([]);
     expect(codesOf(moved(MANIFESTS))).toEqual([]);
     expect(codesOf(machinesAdded())).toEqual([]);
+    expect(codesOf(oneMoreMachine())).toEqual([]);
     expect(codesOf(resolved(MANIFESTS, 'prox1-lab', { r0: '0a0a0a0a-0b0b0b0b', r1: '0c0c0c0c-0d0d0d0d' }))).toEqual([]);
     expect(codesOf(mistaken(MANIFESTS))).toEqual(['OPTION_UNKNOWN', 'OPTION_INVALID']);
   });
@@ -46,6 +48,18 @@ describe('the commits of the tour', () => {
   });
 });
 
+test('one more machine leaves the six as they are', () => {
+  const [six = '', seven = ''] = [machinesAdded(), oneMoreMachine()].map((files) => files['aula.yaml']?.split('\n').slice(1).join('\n'));
+  expect(seven.startsWith(six)).toBe(true);
+  expect(seven.match(/^ {2}vmid: \d+$/gm)).toHaveLength(MACHINES.length + 1);
+});
+
+test('the daemons of the nodes follow the address that the manifests have', () => {
+  const config = readConfig(followingConfig({ cluster: 'unq-lab', repository: '/srv/infra.git', state: '/var/lib/latido/a' }), 'pve1.yaml');
+  expect(config).toEqual({ cluster: 'unq-lab', source: { repository: '/srv/infra.git' }, state: '/var/lib/latido/a', follow: { address: ADDRESS } });
+  expect(MANIFESTS['virtual-ip.yaml']).toContain(`address: ${ADDRESS}/24`);
+});
+
 test('a split brain of each disk is decided in its own document', () => {
   const text = resolved(MANIFESTS, 'prox1-lab', { r0: '0a0a0a0a-0b0b0b0b', r1: '0c0c0c0c-0d0d0d0d' })['drbd.yaml'] ?? '';
   const [first, second] = text.split('---');
@@ -64,10 +78,10 @@ describe('what is shown', () => {
     const lines = ['To /tmp/x', ...Array.from({ length: 50 }, (_, at) => `remote: line ${at}   `), ' * [new branch]      main -> main'];
     const shown = pushLines(lines, STYLE);
     expect(shown[0]).toBe('  remote: line 0');
-    expect(shown).toContain('  remote:     (21 more lines of the plan)');
+    expect(shown).toContain('  remote:     (17 more lines of the plan)');
     expect(shown.at(-1)).toBe('   * [new branch]      main -> main');
-    expect(shown).toHaveLength(31);
-    expect(pushLines(lines.slice(0, 34), STYLE)).toHaveLength(33);
+    expect(shown).toHaveLength(35);
+    expect(pushLines(lines.slice(0, 38), STYLE)).toHaveLength(37);
   });
 
   test('a control character of somebody else never reaches the terminal', () => {
@@ -98,6 +112,7 @@ describe('what is shown', () => {
   test('of the cluster only what belongs to a lost node', () => {
     const line = "   248.2 prox1-lab: crm: node 'proxmox-lab': state changed from 'unknown' => 'fence'";
     expect([isStory(line), isStory('    70.0 pve: power off'), isStory('    70.0 pve: task qmstart 200 started')]).toEqual([true, true, false]);
+    expect([isStory('    70.0 pve: keepalived cluster: MASTER'), isStory('    70.0 pve: keepalived cluster: BACKUP')]).toEqual([true, false]);
     expect(labLine(line, AT, STYLE)).toEqual(['  12:30:05  cluster   node proxmox-lab: state changed from unknown => fence']);
   });
 });
@@ -111,6 +126,12 @@ describe('when an act is over', () => {
     expect(isInSyncWith({ events: [], status: ready('True') }, 'abc')).toBe(false);
     expect(isInSyncWith({ events: [told], status: ready('False') }, 'abc')).toBe(false);
     expect(isInSyncWith({ events: [told], status: ready('True') }, 'def')).toBe(false);
+  });
+
+  test('a daemon that works and has nothing left to do', () => {
+    const waiting = { ...ready('True'), phase: 'waiting' };
+    expect(isReady({ events: [], status: waiting }, 'abc')).toBe(true);
+    expect([isReady({ events: [], status: { ...waiting, phase: 'stand-by' } }, 'abc'), isReady({ events: [], status: waiting }, 'def'), isReady({ events: [], status: { ...ready('False'), phase: 'waiting' } }, 'abc')]).toEqual([false, false, false]);
   });
 
   test('what is held is not ready', () => {

@@ -82,7 +82,7 @@ describe('a daemon that follows the address', () => {
     fleet.addressOn = ['pve2'];
     fleet.sim.powerOff('pve1');
     await fleet.pass(100);
-    expect([fleet.acting(), leaseEvents(fleet, 'pve2').at(-1)]).toEqual([[], 'standing by: another node, or a lock that has not run out has the lease']);
+    expect([fleet.acting(), leaseEvents(fleet, 'pve2').at(-1)]).toEqual([[], 'standing by: another node, or one that died less than two minutes ago, has the lease']);
     await fleet.pass(80);
     expect(fleet.acting()).toEqual(['pve2']);
     await fleet.pass(200);
@@ -102,7 +102,7 @@ describe('a daemon that follows the address', () => {
     expect(fleet.acting()).toHaveLength(1);
     const [worker = ''] = fleet.acting();
     const other = worker === 'pve1' ? 'pve2' : 'pve1';
-    expect([stepsOf(fleet, other), leaseEvents(fleet, other)]).toEqual([0, ['standing by: another node, or a lock that has not run out has the lease']]);
+    expect([stepsOf(fleet, other), leaseEvents(fleet, other)]).toEqual([0, ['standing by: another node, or one that died less than two minutes ago, has the lease']]);
     expect([...fleet.violations]).toEqual([]);
   });
 
