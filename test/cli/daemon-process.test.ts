@@ -6,27 +6,33 @@ import { join } from 'node:path';
 import { execa, type ResultPromise } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isObject } from '../../controller/model/json.ts';
+import { makePrograms } from '../e2e/program.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 const TOKEN = 'root@pam!lab=00000000-0000-4000-8000-000000000001';
 /** Real time, for machines that do much else. */
 const PATIENCE_MS = 180_000;
 let folder = '';
+let program = '';
 const children: ResultPromise[] = [];
 
 function latido(...args: readonly string[]) {
-  const child = execa('node', ['--import', 'tsx', join(root, 'controller/main.ts'), ...args], {
+  const child = execa('node', [program, ...args], {
     cwd: root, reject: false, stdin: 'ignore', extendEnv: false, env: { PATH: process.env['PATH'], HOME: folder, LATIDO_LAB_TOKEN: TOKEN },
   });
   children.push(child as unknown as ResultPromise);
   return child;
 }
 
-beforeAll(async () => { folder = await mkdtemp(join(tmpdir(), 'latido-d-')); });
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'latido-d-'));
+  // Beside the folder that is followed.
+  program = (await makePrograms(`${folder}-programs`)).latido;
+});
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
   await Promise.all(children);
-  await rm(folder, { recursive: true, force: true });
+  for (const made of [folder, `${folder}-programs`]) await rm(made, { recursive: true, force: true });
 });
 
 async function manifests(endpoint: string, fingerprint: string, memory: number): Promise<void> {

@@ -4,21 +4,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa, type ResultPromise } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makePrograms } from '../e2e/program.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 const TOKEN = 'root@pam!lab=00000000-0000-4000-8000-000000000001';
 let folder = '';
+let program = '';
 let lab: ResultPromise | undefined;
 
 /** Without a terminal, and without the settings of whoever runs the tests. */
 function latido(...args: readonly string[]) {
-  return execa('node', ['--import', 'tsx', join(root, 'controller/main.ts'), ...args], {
+  return execa('node', [program, ...args], {
     cwd: root, reject: false, stdin: 'ignore', extendEnv: false, env: { PATH: process.env['PATH'], HOME: folder, LATIDO_LAB_TOKEN: TOKEN },
   });
 }
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'latido-cli-'));
+  program = (await makePrograms(join(folder, 'programs'))).latido;
 });
 afterAll(async () => {
   lab?.kill('SIGINT');
