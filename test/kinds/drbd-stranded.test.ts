@@ -107,3 +107,29 @@ test('two Primaries where one is allowed: a person says which of them lets go', 
   await round(world, false);
   expect(steps(await world.plan(manifest(false)))).toEqual([]);
 });
+
+describe.each(['8.4.11', '9.2.18'])('DRBD %s: both are Primary, connected, and the files allow one', (drbd) => {
+  /** As after somebody took `allow-two-primaries` out of the files by hand, so that the kernel allows what they do not. */
+  const apart = async () => {
+    const world = await made(drbd, true);
+    const allowed = await world.plan(manifest(false));
+    for (const node of ['pve1', 'pve2']) {
+      const res = world.sim.state.below.hosts[node]?.files ?? {};
+      for (const [path, text] of Object.entries(res)) if (path.endsWith('/r0.res')) res[path] = text.replace(/^.*allow-two-primaries.*\n/m, '');
+    }
+    return { world, allowed };
+  };
+  test('while the files allow two they are left, and the reason is told', async () => {
+    const { allowed } = await apart();
+    expect(steps(allowed)).toEqual(['change options.net.allow-two-primaries (REFUSED)']);
+  });
+  test('which of them lets go is told to be a person\'s choice, and nothing is tried that DRBD refuses', async () => {
+    const { world } = await apart();
+    const plan = await world.plan(manifest(false));
+    expect(new Set(plan.changes.flatMap((change) => change.steps.map(({ hold }) => hold?.reason)))).toContain('pve1 and pve2 are both Primary, and r0 allows one, so that DRBD takes no other options: run drbdadm secondary r0 on the one that nothing uses');
+    expect(steps(plan).filter((step) => !/\(\w+\)$/.test(step))).toEqual([]);
+    drbdadm(world, 'pve2', 'secondary', 'r0');
+    await round(world, false);
+    expect(steps(await world.plan(manifest(false)))).toEqual([]);
+  });
+});

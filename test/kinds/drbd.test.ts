@@ -5,7 +5,7 @@ import type { Step } from '../../controller/model/step.ts';
 import { ask } from './scene.ts';
 import type { Scene, Told } from './scene.ts';
 import type { ReplicaFact } from '../../controller/model/node-facts.ts';
-import { bare, MIB, peer, perform, replica, SPEC, world } from './drbd-scene.ts';
+import { bare, generation, MIB, peer, perform, replica, SPEC, world } from './drbd-scene.ts';
 import type { World } from './drbd-scene.ts';
 
 function resource(nodes: World, spec: object | undefined = SPEC, more: Partial<Scene> = {}): Told {
@@ -159,4 +159,25 @@ describe('a shared secret', () => {
     expect(JSON.stringify([keyed({ memory: { secrets: { sharedSecret: 'v0' } } }), other.fields, other.steps, other.result])).not.toContain('s3cr3t');
     expect(other.fields.map(({ path }) => path)).toEqual(['sharedSecret']);
   });
+});
+
+describe('Primary on two nodes, where one is allowed', () => {
+  const { storage: _none, dualPrimary: _no, ...spec } = SPEC;
+  const drift = ['drbdsetup-84 net-options 10.0.0.1:7788 10.0.0.2:7788 --set-defaults'];
+  const file = MADE.get('pve1')?.resFiles.get('r0')?.replace(/^.*allow-two-primaries.*\n/m, '') ?? '';
+  const both = (users: Readonly<Record<string, readonly string[]>>): World => new Map([...MADE].map(([node, own]) => [node, {
+    ...own, resFiles: new Map([['r0', file]]),
+    replicas: new Map([['r0', replica({ role: 'Primary', adjust: drift, generations: [generation('CCCCCCCCCCCCCCC0')], peers: [peer(node === 'pve1' ? 'pve2' : 'pve1', { role: 'Primary' })] })]]),
+    volumes: [...own.volumes, ...(users[node] ?? []).map((name) => ({ group: 'drbdvg0', name, uuid: name, sizeBytes: 1, active: true, open: true, tags: [] }))],
+  }]));
+  const asked = (nodes: World) => ask({ kind: 'DrbdResource', name: 'r0', spec, facts: { storageNodes: nodes } }).steps;
+  test('the one that nothing uses becomes Secondary, and then the options are taken', () => {
+    const steps = asked(both({ pve1: ['vm-110-disk-0'] }));
+    expect(steps.map(({ hold }) => hold).filter((hold) => hold)).toEqual([]);
+    expect(steps.flatMap(({ action }) => (action.via === 'ssh' ? [`${action.node}: ${commandText(action.argv)}`] : [])).filter((line) => !line.includes('sh -c'))).toEqual(['pve2: vgchange -an drbdvg0', 'pve2: drbdadm secondary r0', 'pve1: drbdadm adjust r0', 'pve2: drbdadm adjust r0']);
+  });
+  test('where both are used, it says by whom, and what to do', () => expect(asked(both({ pve1: ['vm-110-disk-0'], pve2: ['vm-111-disk-0'] })).find(({ title }) => title.startsWith('bring it up'))?.hold).toEqual({
+    code: 'WAITS_FOR', approvable: false,
+    reason: 'pve1 and pve2 are both Primary, and r0 allows one, so that DRBD takes no other options: drbdvg0/vm-110-disk-0 on pve1 and drbdvg0/vm-111-disk-0 on pve2 use it: move them all to one node, and it is made Secondary on the other',
+  }));
 });
