@@ -70,3 +70,20 @@ describe('what needs the data waits as well', () => {
     expect(holds(guest(secondary, { status: 'running', spec: { power: 'stopped' } }))).toEqual(['shut it down (stop it after 180 s)']);
   });
 });
+
+describe('good copies that differ', () => {
+  const differs = (more: Partial<ReplicaFact> = {}): World => new Map(['pve1', 'pve2'].map((node) => [node, { ...made.get(node) ?? bare(node), replicas: new Map([['r0', replica({ role: 'Primary', generations: [generation('CCCCCCCCCCCCCCC0')], peers: [peer(node === 'pve1' ? 'pve2' : 'pve1', { role: 'Primary', outOfSyncBytes: 8192 })], ...more })]]) }]));
+  const resource = (spec: object, nodes = differs()) => ask({ kind: 'DrbdResource', name: 'r0', spec: { ...SPEC, ...spec }, facts: { storageNodes: nodes } });
+  const CURE = '8 KiB differ between pve1 and pve2, although all are UpToDate, and nothing makes them equal by itself: write repair: true below verify of DrbdResource/r0, or make it Primary on the node whose copy is right and Secondary where it is wrong, and run there drbdadm disconnect r0 and drbdadm connect r0';
+  test('keep moves waiting, and what cures it is said', () => expect(holds(guest(differs(), { node: 'pve2', spec: { power: 'stopped' } }))).toEqual([`migrate from pve1 to pve2 offline: RESYNC r0, on which it stands, is not in sync: ${CURE}`]));
+  test('keep the resource itself waiting, and what cures it is said', () => {
+    expect(resource({}).result.notes).toEqual([CURE]);
+    expect(resource({ size: '2G' }).steps.map(({ hold }) => hold?.reason)).toContain(CURE);
+  });
+  test('where the manifest asks for the repair, it says that', () => expect(resource({ verify: { algorithm: 'md5', repair: true } }).result.notes).toContain('8 KiB differ between pve1 and pve2, although all are UpToDate, which verify.repair makes equal'));
+  test('what one side alone says passes by itself', () => {
+    const own = differs();
+    const nodes = new Map([...own, ['pve2', made.get('pve2') ?? bare('pve2')]]);
+    expect(resource({}, nodes).result.notes).toEqual(['r0: pve2 is UpToDate, Established, 8192 bytes out of sync']);
+  });
+});

@@ -9,12 +9,13 @@ import { notInSync, untold, unusable } from '../../safety/drbd.ts';
 import { resyncText } from '../../safety/resync.ts';
 import { splitsOf } from '../../safety/generations.ts';
 import { isMove } from '../node/drain.ts';
+import { differText } from './differ.ts';
 import { copyOf, diskful, holdersOf } from './scene.ts';
 import type { Copy } from './scene.ts';
 import type { DrbdSpec } from './schema.ts';
 import { usedAt } from './used-at.ts';
 
-interface Base { readonly resource: string; readonly nodes: readonly string[]; readonly copies: readonly Copy[]; /** By a manifest. */ readonly isNamed: boolean }
+interface Base { readonly resource: string; readonly nodes: readonly string[]; readonly copies: readonly Copy[]; /** By a manifest. */ readonly isNamed: boolean; /** By which what differs is made equal. */ readonly isRepaired: boolean }
 
 /** Resources below these storages, by name. */
 function basesOf(storages: readonly string[], { facts, desired }: KindContext): readonly Base[] {
@@ -28,7 +29,7 @@ function basesOf(storages: readonly string[], { facts, desired }: KindContext): 
     const copies = holdersOf(resource, facts).flatMap((node) => copyOf(resource, node, undefined, facts) ?? []);
     const written = objectsOf(desired, 'DrbdResource').find(({ ref }) => ref.name === resource)?.spec as DrbdSpec | undefined;
     const nodes = written ? Object.entries(written.nodes).filter(([, { diskless }]) => !diskless).map(([node]) => node) : diskful(copies).map(({ node }) => node);
-    return { resource, copies, isNamed: written !== undefined, nodes: [...nodes].sort(compareText) };
+    return { resource, copies, isNamed: written !== undefined, isRepaired: written?.verify?.repair === true, nodes: [...nodes].sort(compareText) };
   });
 }
 
@@ -103,9 +104,9 @@ function untoldBelow(bases: readonly Base[], { facts }: KindContext): Hold | und
 }
 
 function unequalBelow(bases: readonly Base[], { facts }: KindContext): Hold | undefined {
-  for (const { resource, nodes, copies } of bases) {
+  for (const { resource, nodes, copies, isRepaired } of bases) {
     const why = notInSync({ resource, nodes }, facts);
-    if (why !== undefined) return { code: 'RESYNC', reason: `${resource}, on which it stands, is not in sync: ${resyncText(copies) ?? why}`, approvable: false };
+    if (why !== undefined) return { code: 'RESYNC', reason: `${resource}, on which it stands, is not in sync: ${resyncText(copies) ?? differText(resource, copies, isRepaired) ?? why}`, approvable: false };
   }
   return undefined;
 }

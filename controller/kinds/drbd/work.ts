@@ -12,6 +12,7 @@ import type { Comparison } from './compare.ts';
 import { growth } from './growth.ts';
 import { noRoom, targetBytes } from './room.ts';
 import { onTop } from './on-top.ts';
+import { differText } from './differ.ts';
 import { departures, lastCopy } from './departures.ts';
 import type { Copy, Scene, Work } from './scene.ts';
 import { diskful, isNewCopy, nodesOf, rateOf } from './scene.ts';
@@ -161,8 +162,8 @@ function rolesWork(scene: Scene): Work {
 }
 
 /** What needs every copy equal waits for a resync that runs already, or for a link that is cut, in a later plan. */
-function unlessInSync({ name, facts, copies }: Scene, nodes: readonly string[]): Hold | undefined {
-  const why = notInSync({ resource: name, nodes }, facts);
+function unlessInSync({ name, facts, copies, spec }: Scene, nodes: readonly string[]): Hold | undefined {
+  const why = differText(name, copies, spec.verify?.repair === true) ?? notInSync({ resource: name, nodes }, facts);
   if (why === undefined) return undefined;
   const running = resyncText(copies);
   return running === undefined ? { code: 'WAITS_FOR', reason: why, approvable: false } : { code: 'RESYNC', reason: running, approvable: false };
@@ -194,7 +195,7 @@ function notesOf({ copies, facts, name, spec }: Scene): readonly string[] {
   const running = resyncText(copies);
   const nodes = nodesOf(diskful(copies));
   const apart = running === undefined && copies.every(({ replica }) => replica?.isUp) ? notConnected({ resource: name, nodes: nodesOf(copies) }, facts) : undefined;
-  const behind = running === undefined && apart === undefined && copies.every(({ replica }) => replica?.isUp) ? notInSync({ resource: name, nodes }, facts) : undefined;
+  const behind = running === undefined && apart === undefined && copies.every(({ replica }) => replica?.isUp) ? differText(name, copies, spec.verify?.repair === true) ?? notInSync({ resource: name, nodes }, facts) : undefined;
   const decided = spec.resolveSplitBrain;
   return [
     ...(running === undefined ? [] : [running]), ...(apart === undefined ? [] : [apart]), ...(behind === undefined ? [] : [behind]),
