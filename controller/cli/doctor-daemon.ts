@@ -4,13 +4,14 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { DaemonConfig, ListenConfig } from '../config/schema.ts';
+import type { DaemonConfig, FollowConfig, ListenConfig } from '../config/schema.ts';
 import { countFindings } from '../manifests/render-findings.ts';
 import { parseFiles } from '../manifests/parse.ts';
 import type { Machine, SourceCommit, Store } from '../model/doors.ts';
 import { isObject } from '../model/json.ts';
 import type { World } from './context.ts';
 import { isRemote, sourceOf } from './daemon-source.ts';
+import { rowsOf, text } from './daemon-status.ts';
 import { checked } from './doctor.ts';
 import type { Check } from './doctor.ts';
 import { validateCommit } from './manifests.ts';
@@ -39,6 +40,7 @@ export async function daemonChecks(config: DaemonConfig, world: World): Promise<
       ...programs, ...source,
       ...await checked('state', () => stateChecks(config, machine, world)),
       ...await checked('daemon', () => leaseChecks(config, running, machine, world)),
+      ...(config.follow === undefined ? [] : await checked('follow', () => followChecks(config.follow as FollowConfig, machine, world))),
       ...(config.listen === undefined ? [] : await checked('listener', () => listenChecks(config.listen as ListenConfig, running, machine, world))),
       ...await secretChecks(config, machine),
     ],
@@ -95,16 +97,25 @@ async function stateChecks({ cluster, state }: DaemonConfig, machine: Machine, w
 /** What the daemon says of itself; undefined: none answers. */
 async function isRunning({ cluster, state }: DaemonConfig, world: World): Promise<string | undefined> {
   const answer = await world.daemon.ask({ cluster, ...(state === undefined ? {} : { stateDir: state }) }, { do: 'status' }).catch(() => undefined);
-  const live = isObject(answer?.['live']) ? answer['live'] : undefined;
-  return answer === undefined ? undefined : typeof live?.['phase'] === 'string' ? live['phase'] : 'running';
+  if (answer === undefined) return undefined;
+  const status = isObject(answer['status']) ? answer['status'] : {};
+  const ready = rowsOf(status['conditions']).find(({ type }) => type === 'Ready');
+  if (status['phase'] === 'stand-by') return `runs here and stands by: ${text(ready?.['message'])}`;
+  return `runs here: ${text(status['phase']) || 'running'}`;
 }
 
 async function leaseChecks({ cluster, state }: DaemonConfig, running: string | undefined, machine: Machine, world: World): Promise<readonly Check[]> {
-  if (running !== undefined) return [{ name: 'daemon', state: 'ok', fact: running === 'stand-by' ? 'runs here and stands by: another one has the lease' : `runs here: ${running}` }];
+  if (running !== undefined) return [{ name: 'daemon', state: 'ok', fact: running }];
   const here = await machine.workersIn(world.daemon.store(cluster, state).folder);
   if (here.length > 0) return [{ name: 'daemon', state: 'warning', fact: `none answers here, and ${here.join(', ')} works with its state folder`, fix: 'wait until it has ended' }];
   const lock = await machine.folder(`/etc/pve/priv/lock/latido-${cluster}`);
   return [{ name: 'daemon', state: 'ok', fact: lock === undefined ? 'none runs here, and nobody has the lease' : 'none runs here; a node of the cluster has the lease, or had it within the last two minutes' }];
+}
+
+async function followChecks({ address }: FollowConfig, machine: Machine, { daemon }: World): Promise<readonly Check[]> {
+  if (await machine.folder('/etc/pve/priv/lock') === undefined) return [{ name: 'follow', state: 'error', fact: 'here no /etc/pve can be used, through which the daemons of the nodes agree who works', fix: 'run latido-node.service, as root on a node; or remove follow' }];
+  const isHere = (await daemon.ownAddresses()).includes(address);
+  return [{ name: 'follow', state: 'ok', fact: isHere ? `${address} is on this node: its daemon is the one to work` : `${address} is not on this node: its daemon stands by` }];
 }
 
 async function listenChecks({ address = '127.0.0.1', port = 8420, certificate, key }: ListenConfig, running: string | undefined, machine: Machine, world: World): Promise<readonly Check[]> {

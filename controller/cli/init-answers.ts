@@ -1,6 +1,7 @@
 // In: flags, a person who may be asked, what this machine knows. Out: the answers that `latido init` needs.
 // Must never guess whom to trust: a certificate counts when a person, a flag or the node's own file says so.
 import { resolve } from 'node:path';
+import { followMistakes } from '../config/follow-checks.ts';
 import type { DaemonConfig, SourceConfig } from '../config/schema.ts';
 import { ConnectionError } from '../model/doors.ts';
 import type { Machine } from '../model/doors.ts';
@@ -85,10 +86,18 @@ export async function answersOf(options: InitOptions, configFile: string, node: 
   const fingerprints = endpoints.length === 0 ? [] : await fingerprintsOf(endpoints, options, node, machine, asked);
   const source = await sourceAsked(name, options, asked);
   const tokenFile = resolve(await asked.ask({ about: 'File for the API token', flag: '--token-file FILE', ...given({ given: options.tokenFile }), usual: `${CONFIG_FOLDER}/${name}.token` }));
+  const follow = followed(options);
   const manifests = await asked.ask({ about: 'Folder for the first manifests (empty: they are only shown)', flag: '--manifests DIR', ...given({ given: options.manifests }), optional: true });
   asked.finish();
   const nodes = (node?.members ?? []).filter(({ address }) => address !== '127.0.0.1');
-  return { cluster: { name, endpoints, fingerprints, tokenFile, nodes, ...given({ version: node?.release }) }, config: { cluster: name, source }, configFile, ...(manifests === '' ? {} : { manifests: resolve(manifests) }) };
+  return { cluster: { name, endpoints, fingerprints, tokenFile, nodes, ...given({ version: node?.release }) }, config: { cluster: name, source, ...follow }, configFile, ...(manifests === '' ? {} : { manifests: resolve(manifests) }) };
+}
+
+function followed({ follow }: InitOptions): Pick<DaemonConfig, 'follow'> {
+  if (follow === undefined) return {};
+  const [mistake] = followMistakes({ follow: { address: follow } });
+  if (mistake) throw failure('USAGE', `--follow: ${mistake.fact}`, { fix: mistake.fix });
+  return { follow: { address: follow } };
 }
 
 async function endpointsOf({ endpoint }: InitOptions, node: ThisNode | undefined, asked: Asked): Promise<readonly string[]> {

@@ -15,17 +15,17 @@ export interface NewCluster {
 }
 
 /** What begins with `#` and a letter or two blanks is a setting that can be switched on by taking the `#` away. */
-export function configText({ cluster, source }: DaemonConfig): string {
+export function configText({ cluster, source, follow }: DaemonConfig): string {
   return `# What latido follows on this machine, and whom it tells. The cluster itself is described in Git.
 # No secret stands here, only where it is: { file: PATH } or { env: NAME }. After a change: systemctl reload latido.
-${stringify({ cluster, source }, { lineWidth: 0 })}
+${stringify({ cluster, source, ...(follow === undefined ? {} : { follow }) }, { lineWidth: 0 })}
 # A full look at least so often; commits and drift are noticed at once.
 #intervalSeconds: 300
 
 # What latido remembers. Without it: /var/lib/latido/${cluster} as a service, else below $XDG_STATE_HOME/latido.
 #state: /var/lib/latido/${cluster}
 
-# The HTTPS listener: health, metrics, API, webhooks. On a node its own certificate will do.
+${follow === undefined ? FOLLOW_COMMENT : ''}# The HTTPS listener: health, metrics, API, webhooks. On a node its own certificate will do.
 #listen:
 #  address: 127.0.0.1
 #  port: 8420
@@ -45,6 +45,11 @@ ${stringify({ cluster, source }, { lineWidth: 0 })}
 #secrets: { file: /etc/latido/secrets.yaml }
 `;
 }
+
+const FOLLOW_COMMENT = `# Of the daemons of a cluster's nodes (latido-node) the one works where this address is, of a VirtualIP.
+#follow: { address: 10.0.0.50 }
+
+`;
 
 /** The first manifests: the cluster, and its nodes where they are known. */
 export function clusterText({ name, endpoints, fingerprints, tokenFile, version, nodes }: NewCluster): string {

@@ -21,7 +21,7 @@ import type { InitOptions } from './program.ts';
 import { hanging, paint, safe } from './terminal-text.ts';
 
 const CONFIG_MODE = 0o644;
-const UNITS = ['/etc/systemd/system/latido.service', '/usr/lib/systemd/system/latido.service', '/lib/systemd/system/latido.service'];
+const UNIT_FOLDERS = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
 
 type Token = { readonly is: 'there' } | { readonly is: 'made'; readonly commands: readonly (readonly string[])[] } | { readonly is: 'typed'; readonly text: string };
 
@@ -62,7 +62,8 @@ async function existing(file: string, machine: Machine): Promise<string | undefi
 function sameSettings(before: string, after: string, file: string): boolean {
   try {
     const [old, now] = [readConfig(before, file), readConfig(after, file)];
-    return old.cluster === now.cluster && JSON.stringify(old.source) === JSON.stringify(now.source);
+    const isFollowing = now.follow === undefined || old.follow?.address === now.follow.address;
+    return old.cluster === now.cluster && isFollowing && JSON.stringify(old.source) === JSON.stringify(now.source);
   } catch {
     return false;
   }
@@ -157,7 +158,7 @@ async function finish({ cluster, config, configFile, manifests }: Answers, conte
   const document = clusterOf({ revision: 'init', parsed: parseFiles([{ path: 'cluster.yaml', text: clusterText(cluster) }]) }, world);
   const checks = await checksOf(document, {}, world);
   terminal.out(`\n${checksText(checks, cluster.name, terminal.style())}\n`);
-  const lines = [...pushLines(config, cluster.name, manifests), await startLine(configFile, machine)];
+  const lines = [...pushLines(config, cluster.name, manifests), await startLine(config, configFile, machine)];
   terminal.out(`Next:\n${lines.map((line) => `  ${line}\n`).join('')}`);
   return isHealthy(checks) ? 0 : 1;
 }
@@ -173,8 +174,9 @@ function pushLines({ source }: DaemonConfig, cluster: string, manifests: string 
   ];
 }
 
-async function startLine(configFile: string, machine: Machine): Promise<string> {
+async function startLine({ follow }: DaemonConfig, configFile: string, machine: Machine): Promise<string> {
   const isUsual = configFile === CONFIG_FILE;
-  for (const unit of UNITS) if (isUsual && (await machine.read(unit)).ok) return 'systemctl enable --now latido';
+  const unit = follow === undefined ? 'latido' : 'latido-node';
+  for (const folder of UNIT_FOLDERS) if (isUsual && (await machine.read(`${folder}/${unit}.service`)).ok) return `systemctl enable --now ${unit}`;
   return isUsual ? 'latido run' : `latido run --config ${commandText([configFile])}`;
 }

@@ -27,7 +27,7 @@ export interface InitOptions {
   readonly server?: string; readonly json?: boolean; readonly branch?: string; readonly allowedSigners?: string; readonly keyring?: string;
   readonly cluster?: string; readonly endpoint?: readonly string[]; readonly fingerprint?: readonly string[]; readonly tokenFile?: string;
   readonly repository?: string; readonly directory?: string; readonly sshKey?: string; readonly knownHosts?: string; readonly gitToken?: string; readonly gitUser?: string; readonly gitCa?: string;
-  readonly config?: string; readonly manifests?: string; readonly force?: boolean; readonly yes?: boolean;
+  readonly follow?: string; readonly config?: string; readonly manifests?: string; readonly force?: boolean; readonly yes?: boolean;
 }
 export interface TokenOptions { readonly may: Right; readonly json?: boolean }
 export interface CommentOptions {
@@ -172,6 +172,7 @@ function initOptions(command: Command): Command {
     .option('--git-ca <file>', 'certificate authority of an https address')
     .option('--allowed-signers <file>', SIGNERS_HELP)
     .option('--keyring <path>', KEYRING_HELP)
+    .option('--follow <address>', 'of the daemons of the nodes the one works where this address of a VirtualIP is')
     .option('--config <file>', 'where the configuration is written (default: /etc/latido/config.yaml)')
     .option('--manifests <dir>', 'write the first manifests there, instead of showing them')
     .option('--force', 'overwrite a configuration that says something else')

@@ -4,7 +4,7 @@ import type { Mistake } from './notify-checks.ts';
 import type { DaemonConfig } from './schema.ts';
 
 /** The address is compared with what the kernel says, so it has to be spelt as the kernel does. */
-export function followMistakes({ follow }: DaemonConfig): readonly Mistake[] {
+export function followMistakes({ follow }: Pick<DaemonConfig, 'follow'>): readonly Mistake[] {
   if (follow === undefined) return [];
   const { address } = follow;
   const pointer = '/follow/address';

@@ -69,7 +69,8 @@ test('a state folder that is full, or not ours', async () => {
 
 test('who has the lease', async () => {
   push(CLUSTER);
-  expect(await lines(config(), {}, { ask: () => Promise.resolve({ ok: true, live: { phase: 'stand-by' } }) })).toContain('ok daemon: runs here and stands by: another one has the lease');
+  expect(await lines(config(), {}, { ask: () => Promise.resolve({ ok: true, status: { phase: 'stand-by', conditions: [{ type: 'Ready', status: 'False', message: '10.0.0.50 is not on this node' }] }, live: {} }) })).toContain('ok daemon: runs here and stands by: 10.0.0.50 is not on this node');
+  expect(await lines(config(), {}, { ask: () => Promise.resolve({ ok: true, status: { phase: 'waiting', conditions: [] }, live: {} }) })).toContain('ok daemon: runs here: waiting');
   expect(await lines(config(), { workersIn: () => Promise.resolve(['process 7 of this machine']) })).toContain('warning daemon: none answers here, and process 7 of this machine works with its state folder');
   expect(await lines(config(), { folder: () => Promise.resolve({ isWritable: true, freeBytes: GIB }) })).toContain('ok daemon: none runs here; a node of the cluster has the lease, or had it within the last two minutes');
 });
@@ -95,4 +96,13 @@ test('each secret that is named, and none of them shown', async () => {
   expect(await lines(what)).toContain('ok secrets: all 2 that the configuration names can be read');
   expect(await lines(what, { checkSecret: (at, name) => ('env' in at ? Promise.reject(failure('AUTH_FAILED', `the environment variable ${at.env} does not hold ${name}`)) : Promise.resolve()) }))
     .toContain('error the token of the forge: AUTH_FAILED the environment variable TOKEN does not hold the token of the forge');
+});
+
+test('whether the address to follow is here, and whether it can be followed at all', async () => {
+  push(CLUSTER);
+  const following = config({ follow: { address: '10.0.0.50' } });
+  expect(await lines(following, {}, { ownAddresses: () => Promise.resolve(['10.0.0.50']) })).toContainEqual(expect.stringMatching(/^error follow: here no \/etc\/pve/));
+  const onNode = { folder: () => Promise.resolve({ isWritable: true, freeBytes: GIB }) };
+  expect(await lines(following, onNode, { ownAddresses: () => Promise.resolve(['10.0.0.50']) })).toContain('ok follow: 10.0.0.50 is on this node: its daemon is the one to work');
+  expect(await lines(following, onNode, { ownAddresses: () => Promise.resolve([]) })).toContain('ok follow: 10.0.0.50 is not on this node: its daemon stands by');
 });

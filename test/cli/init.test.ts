@@ -204,7 +204,7 @@ describe('elsewhere', () => {
 describe('texts', () => {
   test('every setting that is switched on in the written configuration is valid', () => {
     const text = configText({ cluster: 'unq', source: { repository: '/srv/git/unq.git' } }).replaceAll(/^#(?=[a-z]| {2})/gm, '');
-    expect(Object.keys(readConfig(text, 'c'))).toEqual(['cluster', 'source', 'intervalSeconds', 'state', 'listen', 'notify', 'forge', 'secrets']);
+    expect(Object.keys(readConfig(text, 'c'))).toEqual(['cluster', 'source', 'intervalSeconds', 'state', 'follow', 'listen', 'notify', 'forge', 'secrets']);
   });
   test('Proxmox VE 7 has no SDN.Use', () => expect(privilegesFor('7.4').map(({ name }) => name)).toEqual(PRIVILEGES.filter((name) => name !== 'SDN.Use')));
   test('a command can be pasted', () => expect(commandText(['a', "it's", 'x!y', '/'])).toBe(`a 'it'\\''s' 'x!y' /`));
