@@ -45,6 +45,18 @@ mv -f "$new" "$file"
 sync /etc/drbd.d
 `;
 
+/**
+ * Makes a logical volume and empties its beginning: $1 group, $2 name, $3 size, $4 tag. LVM wipes what it knows the signature of, and
+ * drbdmeta makes no metadata on a volume in whose first 68 KiB it finds anything, as may lie there from one that was removed.
+ */
+export const MAKE_VOLUME = `set -eu
+lvcreate -y -Wy -Zy -n "$2" -L "$3" --addtag "$4" "$1"
+if ! dd if=/dev/zero of="/dev/$1/$2" bs=64k count=16 conv=notrunc,fsync status=none; then
+  lvremove -y "$1/$2"
+  exit 1
+fi
+`;
+
 /** Refuses a device that holds anything: $1 the device. */
 export const CHECK_EMPTY = `set -eu
 found=$(wipefs -n "$1")

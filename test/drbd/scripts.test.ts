@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { CHECK_EMPTY, PVCREATE_EMPTY, RELEASE_RES, script, WRITE_RES } from '../../controller/drbd/scripts.ts';
+import { CHECK_EMPTY, MAKE_VOLUME, PVCREATE_EMPTY, RELEASE_RES, script, WRITE_RES } from '../../controller/drbd/scripts.ts';
 
 const OLD = '# latido latido reclaim=keep: x\nresource "r0" { old }\n# end\n';
 const GOOD = '# latido latido reclaim=keep: x\nresource "r0" { new }\n# end\n';
@@ -51,6 +51,25 @@ describe('writing a file', () => {
   test.each(['', GOOD.slice(0, -3), GOOD.split('\n')[0] ?? ''])('changes nothing when the text broke off: %j', (text) => {
     program('drbdadm', '');
     expect([run(WRITE_RES, text, 'r0', '0644').status, read('drbd.d/r0.res'), existsSync(join(folder, 'calls'))]).toEqual([1, OLD, false]);
+  });
+});
+
+describe('making a volume', () => {
+  const make = () => run(MAKE_VOLUME.replaceAll('/dev/$1', `${folder}/$1`), '', 'pve', 'r0', '4194304b', 'latido');
+  beforeEach(() => mkdirSync(join(folder, 'pve')));
+  test('empties what drbdmeta looks at, and no more', () => {
+    program('lvcreate', `head -c 2M /dev/zero | tr '\\0' x > "${folder}/pve/r0"`);
+    expect([make().status, read('calls')]).toEqual([0, 'lvcreate -y -Wy -Zy -n r0 -L 4194304b --addtag latido pve\n']);
+    expect(read('pve/r0')).toBe('\0'.repeat(2 ** 20) + 'x'.repeat(2 ** 20));
+  });
+  test('takes it away again when it cannot be written to', () => {
+    program('lvcreate', `mkdir "${folder}/pve/r0"`);
+    program('lvremove', '');
+    expect([make().status, read('calls').split('\n')[1]]).toEqual([1, 'lvremove -y pve/r0']);
+  });
+  test('leaves alone what lvcreate refuses', () => {
+    program('lvcreate', 'exit 5');
+    expect([make().status, read('calls').split('\n').length]).toEqual([5, 2]);
   });
 });
 

@@ -68,7 +68,7 @@ describe('replicas with DRBD 9', () => {
 
   test('a third one is made, and filled from a good one', () => {
     expect(told(wider.steps).filter((step) => !step.includes('wait'))).toEqual([
-      'apve: lvcreate -y -Wy -Zy -n r0 -L 1073741824b --addtag latido pve', 'apve: write /etc/drbd.d/r0.res', 'pve1: write /etc/drbd.d/r0.res', 'pve2: write /etc/drbd.d/r0.res',
+      'apve: make the volume pve/r0 (1G)', 'apve: write /etc/drbd.d/r0.res', 'pve1: write /etc/drbd.d/r0.res', 'pve2: write /etc/drbd.d/r0.res',
       'apve: drbdadm create-md --max-peers=7 r0', 'apve: drbdadm adjust r0', 'pve1: drbdadm adjust r0', 'pve2: drbdadm adjust r0',
     ]);
     expect(wider.steps.find(({ title }) => title.startsWith('create the metadata'))?.guards).toContainEqual({ is: 'drbd-uptodate', resource: 'r0', node: 'pve1' });

@@ -3,7 +3,7 @@ import type { ReplicaFact, NodeStorageFact, Generation, PeerFact, DrbdDisk } fro
 import type { Facts } from '../../controller/model/facts.ts';
 import type { Step } from '../../controller/model/step.ts';
 import { parseResFile } from '../../controller/drbd/res-file.ts';
-import { CHECK_EMPTY, PVCREATE_EMPTY, RELEASE_RES, WRITE_RES } from '../../controller/drbd/scripts.ts';
+import { CHECK_EMPTY, MAKE_VOLUME, PVCREATE_EMPTY, RELEASE_RES, WRITE_RES } from '../../controller/drbd/scripts.ts';
 import { lineage } from '../../controller/safety/generations.ts';
 import { unmet } from '../../controller/safety/conditions.ts';
 import { facts } from './scene.ts';
@@ -71,11 +71,11 @@ function changed(own: NodeStorageFact, argv: readonly string[], stdin: string, a
     if (argv[2] === WRITE_RES) return { ...set(name, {}), resFiles: new Map([...own.resFiles, [name, stdin]]) };
     if (argv[2] === RELEASE_RES) return { ...own, resFiles: new Map([...own.resFiles, [name, (own.resFiles.get(name) ?? '').replace(/^.*\n/, '')]]) };
     if (argv[2] === CHECK_EMPTY) return own;
+    if (argv[2] === MAKE_VOLUME) return { ...own, volumes: [...own.volumes, { group: name, name: args[1] ?? '', uuid: `lv-${own.node}`, sizeBytes: Number.parseInt(args[2] ?? '', 10), active: true, open: false, tags: [args[3] ?? ''] }] };
     if (argv[2] === PVCREATE_EMPTY) return { ...own, physical: [...own.physical, { device: name, group: '', uuid: 'pv-d', sizeBytes: 1020 * MIB, freeBytes: 1020 * MIB }] };
   }
   const last = argv.at(-1) ?? '';
   const line = argv.join(' ');
-  if (argv[0] === 'lvcreate') return { ...own, volumes: [...own.volumes, { group: last, name: argv[5] ?? '', uuid: `lv-${own.node}`, sizeBytes: Number.parseInt(argv[7] ?? '', 10), active: true, open: false, tags: [argv[9] ?? ''] }] };
   if (argv[0] === 'lvextend') return { ...own, volumes: own.volumes.map((one) => ({ ...one, sizeBytes: `${one.group}/${one.name}` === last ? Number.parseInt(argv[2] ?? '', 10) : one.sizeBytes })) };
   if (argv[0] === 'lvremove') return { ...own, volumes: own.volumes.filter((one) => `${one.group}/${one.name}` !== last) };
   if (argv[0] === 'vgcreate') return { ...own, physical: own.physical.map((one) => (one.device === last ? { ...one, group: argv[1] ?? '' } : one)), groups: [...own.groups, { name: argv[1] ?? '', uuid: 'vg-d', sizeBytes: 1020 * MIB, freeBytes: 1020 * MIB, extentBytes: 4 * MIB }] };

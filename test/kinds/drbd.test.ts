@@ -12,7 +12,7 @@ function resource(nodes: World, spec: object | undefined = SPEC, more: Partial<S
   return ask({ kind: 'DrbdResource', name: 'r0', ...(spec ? { spec } : {}), ...more, facts: { storageNodes: nodes, ...more.facts } });
 }
 
-/** `pve1: lvcreate …`; a script by its title. */
+/** `pve1: drbdadm …`; a script by its title. */
 function told(steps: readonly Step[]): readonly string[] {
   return steps.map(({ title, action, hold }) => `${hold ? `held ${hold.code} ` : ''}${action.via === 'ssh' ? `${action.node}: ${action.argv[0] === 'sh' ? title.replace(/ on \S+$/, '') : commandText(action.argv)}` : title}`);
 }
@@ -27,7 +27,7 @@ describe('from nothing', () => {
   test('in the order in which each builds on the one before', () => {
     const plan = resource(world());
     expect([plan.verb, told(plan.steps)]).toEqual(['create', [
-      'pve1: lvcreate -y -Wy -Zy -n r0 -L 1073741824b --addtag latido pve', 'pve2: lvcreate -y -Wy -Zy -n r0 -L 1073741824b --addtag latido pve',
+      'pve1: make the volume pve/r0 (1G)', 'pve2: make the volume pve/r0 (1G)',
       'pve1: write /etc/drbd.d/r0.res', 'pve2: write /etc/drbd.d/r0.res', 'pve1: drbdadm create-md r0', 'pve2: drbdadm create-md r0',
       'pve1: drbdadm adjust r0', 'pve2: drbdadm adjust r0', 'wait until its nodes are connected', 'pve1: drbdadm -- --clear-bitmap new-current-uuid r0', 'wait until it is in sync',
       'pve1: drbdadm primary r0', 'pve2: drbdadm primary r0', 'pve1: make /dev/drbd0, if it is empty, a physical volume of LVM', 'pve1: vgcreate drbdvg0 /dev/drbd0', 'pve2: pvscan --cache /dev/drbd0',
@@ -88,7 +88,7 @@ describe('in force', () => {
   test('made by hand and the same it only gets our mark', () => {
     const plan = resource(withFile(MADE, (text) => text.replace(/^.*\n/, '')));
     expect([plan.verb, paths(plan).filter((path) => path.startsWith('options')), told(plan.steps).slice(0, 2)]).toEqual(['adopt', [], ['pve1: write /etc/drbd.d/r0.res', 'pve2: write /etc/drbd.d/r0.res']]);
-    expect(told(plan.steps).filter((step) => /create-md|lvcreate|primary|new-current/.test(step))).toEqual([]);
+    expect(told(plan.steps).filter((step) => /create-md|make the volume|primary|new-current/.test(step))).toEqual([]);
   });
   test('on another disk by hand it stays where it is', () => {
     const plan = resource(withFile(MADE, (text) => text.replace(/^.*\n/, '').replaceAll('/dev/pve/r0', '/dev/sdb1')), { ...SPEC, storage: undefined });
@@ -115,7 +115,7 @@ describe('in force', () => {
     const own = MADE.get('pve2') ?? bare('pve2');
     const lost = withReplica(new Map([...MADE, ['pve2', { ...own, volumes: [] }]]), 'pve2', { disk: 'Diskless', metadata: 'unknown', generations: [], adjust: [] });
     const plan = resource(lost);
-    expect(told(plan.steps).slice(0, 3)).toEqual(['pve2: lvcreate -y -Wy -Zy -n r0 -L 1073741824b --addtag latido pve', 'pve2: drbdadm create-md r0', 'pve2: drbdadm adjust r0']);
+    expect(told(plan.steps).slice(0, 3)).toEqual(['pve2: make the volume pve/r0 (1G)', 'pve2: drbdadm create-md r0', 'pve2: drbdadm adjust r0']);
     expect(plan.steps[1]?.guards).toContainEqual({ is: 'drbd-uptodate', resource: 'r0', node: 'pve1' });
     const alone = withReplica(lost, 'pve1', { disk: 'Inconsistent' });
     expect(told(resource(alone).steps)[1]).toBe('held LAST_COPY create the metadata on pve2');

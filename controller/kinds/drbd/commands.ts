@@ -1,5 +1,5 @@
 // Steps on nodes as data: each names its node, waits its turn there, and runs only in a quorate cluster. Pure.
-import { script, CHECK_EMPTY, PVCREATE_EMPTY, RELEASE_RES, WRITE_RES } from '../../drbd/scripts.ts';
+import { script, CHECK_EMPTY, MAKE_VOLUME, PVCREATE_EMPTY, RELEASE_RES, WRITE_RES } from '../../drbd/scripts.ts';
 import { resText } from '../../drbd/res-text.ts';
 import type { ResText } from '../../drbd/res-text.ts';
 import type { Condition, Hold, Risk, Step } from '../../model/step.ts';
@@ -52,7 +52,7 @@ export function withHold(steps: readonly Step[], hold: Hold | undefined): readon
 export const loadModule = (node: string): Step => command(node, 'load the module of DRBD', ['modprobe', 'drbd']);
 
 export function makeVolume(node: string, group: string, name: string, bytes: number, mark: string, hold: Hold | undefined): Step {
-  return command(node, `make the volume ${group}/${name} (${printSize(bytes)})`, ['lvcreate', '-y', '-Wy', '-Zy', '-n', name, '-L', `${bytes}b`, '--addtag', mark, group], {
+  return command(node, `make the volume ${group}/${name} (${printSize(bytes)})`, script(MAKE_VOLUME, group, name, `${bytes}b`, mark), {
     guards: [{ is: 'volume-absent', node, group, volume: name }], timeoutMs: DISK_MS, hold,
   });
 }

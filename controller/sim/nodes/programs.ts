@@ -1,7 +1,7 @@
 // The programs that a node has, by name; everything else is not there (127). In: argv. Out: what it prints and its exit code.
 // The product's own shell scripts are known by their text (drbd/scripts.ts, virtual-ip/scripts.ts); any other script is refused, never guessed at.
 import { ADDRESSES } from '../../drbd/addresses.ts';
-import { BEGIN_VERIFY, CHECK_EMPTY, END_VERIFY, PVCREATE_EMPTY, READ_VERIFIES, RELEASE_RES, WRITE_RES } from '../../drbd/scripts.ts';
+import { BEGIN_VERIFY, CHECK_EMPTY, END_VERIFY, MAKE_VOLUME, PVCREATE_EMPTY, READ_VERIFIES, RELEASE_RES, WRITE_RES } from '../../drbd/scripts.ts';
 import { markOf } from '../../drbd/res-text.ts';
 import type { Simulation } from '../simulation.ts';
 import { readConfig } from './config.ts';
@@ -165,6 +165,7 @@ function script(sim: Simulation, words: readonly string[], run: Run): number {
     case BEGIN_VERIFY: return runBeginVerify(sim, args, run, (given) => runProgram(sim, ['drbdadm', ...given], run));
     case END_VERIFY: return runEndVerify(sim, args, run);
     case READ_VERIFIES: return runReadVerifies(sim, run);
+    case MAKE_VOLUME: return runProgram(sim, ['lvcreate', '-y', '-Wy', '-Zy', '-n', args[1] ?? '', '-L', args[2] ?? '', '--addtag', args[3] ?? '', args[0] ?? ''], run);
     case CHECK_EMPTY: return checkEmpty(sim, args[0] ?? '', run);
     case PVCREATE_EMPTY: return checkEmpty(sim, args[0] ?? '', run) || runProgram(sim, ['pvcreate', '-y', args[0] ?? ''], run);
     default: return virtualIpScript(sim, text, args, run) ?? complain(run, 'sh: this script is not known here', 2);
