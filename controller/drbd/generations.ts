@@ -11,7 +11,12 @@ export function parseGenerations(text: string, peers: readonly string[]): readon
   });
   return lines.map(([, current = '', bitmap = '', ...history], at) => ({
     ...(peers[at] === undefined ? {} : { peer: peers[at] }), current: plain(current), bitmap: plain(bitmap), history: history.map(plain),
+    ...(saysPrimary(current) ? { isPrimary: true as const } : {}), ...(saysPrimary(bitmap) ? { wasPrimary: true as const } : {}),
   }));
+}
+
+function saysPrimary(id: string): boolean {
+  return Number.parseInt(id.slice(-1), 16) % 2 === 1;
 }
 
 /** Without the lowest bit, which only says that it was Primary. */

@@ -14,6 +14,10 @@ export interface Generation {
   readonly current: string;
   /** `0000000000000000`: none. */
   readonly bitmap: string;
+  /** The lowest bit of `current`: it is Primary, or was when it went down. */
+  readonly isPrimary?: true;
+  /** The lowest bit of `bitmap`: it was Primary when it lost this peer. */
+  readonly wasPrimary?: true;
   readonly history: readonly string[];
 }
 

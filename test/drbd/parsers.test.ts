@@ -67,6 +67,10 @@ describe('generation identifiers', () => {
     const second = gi('drbd84', '14b-', 'n2');
     expect(first && second && lineage(first, second)).toMatch(/newer|same/);
   });
+  test('the lowest bits tell who is Primary, and who was when they lost each other', () => {
+    const bits = (...[folder, within, node]: readonly [string, string, string]) => { const { isPrimary = false, wasPrimary = false } = gi(folder, within, node) ?? {}; return [isPrimary, wasPrimary]; };
+    expect([bits('drbd84', '10-', 'n1'), bits('drbd9', '10-', 'n1'), bits('drbd84', '02-', 'n1')]).toEqual([[true, true], [true, true], [false, false]]);
+  });
   test('new metadata', () => expect(gi('drbd84', '02-', 'n1')).toEqual({ current: '0000000000000004', bitmap: '0000000000000000', history: ['0000000000000000', '0000000000000000'] }));
 });
 

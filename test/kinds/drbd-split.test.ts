@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { commandText } from '../../controller/model/command.ts';
 import type { GuestFact } from '../../controller/model/facts.ts';
-import type { ReplicaFact } from '../../controller/model/node-facts.ts';
+import type { Generation, ReplicaFact } from '../../controller/model/node-facts.ts';
 import type { Step } from '../../controller/model/step.ts';
 import { unmet } from '../../controller/safety/conditions.ts';
 import { ask, facts } from './scene.ts';
@@ -35,13 +35,35 @@ describe('undecided', () => {
   const plan = resource(undefined);
   test('one held step stands for all', () => expect(told(plan.steps)).toEqual(['held SPLIT_BRAIN bring its copies together again']));
   test('it tells the event, and what each side would lose', () => expect(plan.steps[0]?.hold?.reason).toBe(
-    `event ${EVENT}: pve1 is Primary, UpToDate, 0 GiB (5242880 bytes) changed since, no guest runs there on it; pve2 is Primary, UpToDate, 0 GiB (1048576 bytes) changed since, no guest runs there on it. `
+    `event ${EVENT}: pve1 is Primary, UpToDate, 5 MiB (5242880 bytes) changed since, no guest runs there on it; pve2 is Primary, UpToDate, 1 MiB (1048576 bytes) changed since, no guest runs there on it. `
+    + 'Last Primary: both, pve1 and pve2 still are. '
     + `To drop the changes of one of them, write resolveSplitBrain: { discard: NODE, event: ${EVENT} }`));
   test('other changes wait as well', () => expect(told(ask({ kind: 'DrbdResource', name: 'r0', spec: { ...SPEC, size: '2G', verify: { algorithm: 'md5' } }, facts: { storageNodes: SPLIT } }).steps)).toEqual(['held SPLIT_BRAIN bring its copies together again']));
   test('it is known before the link heals, while both only look for each other', () => {
     const apart = new Map([...side('pve1', '1111111111111110', {}, 'Connecting'), ...side('pve2', '2222222222222220', {}, 'Connecting')]);
     expect(told(resource(undefined, apart).steps)).toEqual(['held SPLIT_BRAIN bring its copies together again']);
   });
+});
+
+describe('who was Primary last', () => {
+  type Side = readonly [more: Partial<ReplicaFact>, bits: Partial<Generation>];
+  const text = ([first, its]: Side, [second, others]: Side) => {
+    const nodes = new Map([
+      ...side('pve1', '1111111111111110', { ...first, generations: [{ ...generation('1111111111111110', 'AAAAAAAAAAAAAAA0'), ...its }] }),
+      ...side('pve2', '2222222222222220', { ...second, generations: [{ ...generation('2222222222222220', 'AAAAAAAAAAAAAAA0'), ...others }] }),
+    ]);
+    return /Last Primary: (.*?)\. To drop/.exec(resource(undefined, nodes).steps[0]?.hold?.reason ?? '')?.[1];
+  };
+  const [PRIMARY, SECONDARY, DOWN] = [{ role: 'Primary' }, { role: 'Secondary' }, { isUp: false, role: 'Unknown', disk: 'Diskless' }] as const;
+  test.each<[string, Side, Side]>([
+    ['both, pve1 and pve2 still are; both were when they lost each other', [PRIMARY, { wasPrimary: true }], [PRIMARY, { wasPrimary: true }]],
+    ['pve1, which still is; pve2 was since they lost each other; when they lost each other, pve1 alone was', [PRIMARY, { wasPrimary: true }], [SECONDARY, {}]],
+    ['pve2, which still is; pve1 was since they lost each other, until it went down; when they lost each other, pve1 alone was', [DOWN, { isPrimary: true, wasPrimary: true }], [PRIMARY, {}]],
+    ['both, pve1 and pve2 were since they lost each other, and neither is now', [SECONDARY, {}], [SECONDARY, {}]],
+    ['both, pve1 and pve2 were when they went down', [DOWN, { isPrimary: true }], [DOWN, { isPrimary: true }]],
+    ['pve2, until it went down; pve1 was since they lost each other, and is not now', [SECONDARY, {}], [DOWN, { isPrimary: true }]],
+  ])('%s', (expected, first, second) => expect(text(first, second)).toBe(expected));
+  test('it is a note of the decision, too', () => expect(resource({ discard: 'pve2', event: EVENT }).result.notes?.at(-1)).toBe('Last Primary: both, pve1 and pve2 still are'));
 });
 
 describe('decided', () => {

@@ -4,12 +4,13 @@
 import type { Condition, Hold, Step } from '../../model/step.ts';
 import { sameGenerations } from './generations-seen.ts';
 import { split as apart } from '../../safety/drbd.ts';
-import { gib } from '../../safety/conditions.ts';
 import { splitsOf } from '../../safety/generations.ts';
 import type { Split } from '../../safety/generations.ts';
 import { command, heldStep, waitConnected, waitInSync, withHold, becomePrimary, lookAgain } from './commands.ts';
 import { guestsOn } from './guests-on.ts';
 import { physicalOn } from './on-top.ts';
+import { lastPrimaryText } from './last-primary.ts';
+import { amount } from './verify-text.ts';
 import type { Copy, Scene, Work } from './scene.ts';
 import { diskful, nodesOf, rateOf } from './scene.ts';
 
@@ -24,11 +25,11 @@ export function splitWork(scene: Scene): Work | undefined {
   }
   const sides = event.nodes.map((node) => sideText(scene, event, node));
   const decided = scene.spec.resolveSplitBrain;
-  const ask = `event ${event.id}: ${sides.join('; ')}. To drop the changes of one of them, write resolveSplitBrain: { discard: NODE, event: ${event.id} }`;
+  const ask = `event ${event.id}: ${sides.join('; ')}. ${lastPrimaryText(scene, event)}. To drop the changes of one of them, write resolveSplitBrain: { discard: NODE, event: ${event.id} }`;
   if (!decided) return frozen(`split brain ${event.id}`, 'SPLIT_BRAIN', ask);
   if (decided.event !== event.id) return frozen(`split brain ${event.id}`, 'SPLIT_BRAIN', `resolveSplitBrain names event ${decided.event}, and this is another one. ${ask}`);
   if (!event.nodes.includes(decided.discard)) return frozen(`split brain ${event.id}`, 'SPLIT_BRAIN', `resolveSplitBrain names ${decided.discard}, which is no side of it. ${ask}`);
-  return resolution(scene, event, decided.discard, sides);
+  return resolution(scene, event, decided.discard, [...sides, lastPrimaryText(scene, event)]);
 }
 
 function frozen(from: string, code: Hold['code'], reason: string): Work {
@@ -40,7 +41,7 @@ function sideText(scene: Scene, { nodes }: Split, node: string): string {
   const other = nodes.find((one) => one !== node);
   const peer = copy?.replica?.peers.find(({ name }) => name === other);
   const guests = guestsOn(scene, node);
-  const changed = peer === undefined ? 'it does not tell how much it changed' : `${gib(peer.outOfSyncBytes)} (${peer.outOfSyncBytes} bytes) changed since`;
+  const changed = peer === undefined ? 'it does not tell how much it changed' : `${amount(peer.outOfSyncBytes)} (${peer.outOfSyncBytes} bytes) changed since`;
   return `${node} is ${copy?.replica?.role ?? 'Unknown'}, ${copy?.replica?.disk ?? 'down'}, ${changed}, ${guests.length === 0 ? 'no guest runs there on it' : `${guests.join(', ')} run${guests.length === 1 ? 's' : ''} there on it`}`;
 }
 
