@@ -53,7 +53,9 @@ export function whyStays(scene: Scene, node: string): Hold | undefined {
   const users = usersOn(scene, copy);
   if (users.length > 0) return hold('REFERENCED', `${users.join(', ')} still ${users.length === 1 ? 'uses' : 'use'} ${name} on ${node}: move ${users.length === 1 ? 'it' : 'them'} away first`);
   const behind = notInSync({ resource: name, nodes: nodesOf(diskful(copies)) }, facts);
-  return behind === undefined || copy.replica?.disk !== 'UpToDate' ? undefined : hold('LAST_COPY', `the copies that stay are not all good yet: ${behind}`);
+  if (behind === undefined) return undefined;
+  // What mends them comes first: who leaves would wait for it before it.
+  return hold(copy.replica?.disk === 'UpToDate' ? 'LAST_COPY' : 'WAITS_FOR', `the copies that stay are not all good yet: ${behind}`);
 }
 
 function isNewer({ name, facts }: Scene, copy: Copy, other: Copy): boolean {
