@@ -43,7 +43,7 @@ function endVerify(sim: Simulation, replica: Replica, node: string, name: string
   const seconds = Math.round(((replica.peers[name]?.sync?.totalBytes ?? 0) / VERIFY_BYTES_PER_SECOND));
   const foundBytes = other ? mark(sim, [node, replica], [name, other]) : 0;
   say(sim, node, replica, name, `Online verify done (total ${seconds} sec; paused 0 sec; ${VERIFY_BYTES_PER_SECOND / 1024} K/sec)`);
-  if (foundBytes > 0) say(sim, node, replica, name, `Online verify found ${foundBytes / BLOCK_BYTES} 4k block${foundBytes > BLOCK_BYTES ? 's' : ''} out of sync!`);
+  if (foundBytes > 0) say(sim, node, replica, name, `Online verify found ${foundBytes / BLOCK_BYTES} 4k block${replica.nodeId < 0 ? '' : 's'} out of sync!`);
   for (const peer of [replica.peers[name], other?.peers[node]]) {
     if (!peer) continue;
     peer.replication = 'Established';
