@@ -110,7 +110,7 @@ export interface LabShape {
   readonly name: string;
   readonly qdevice: boolean;
   /** Sizes in bytes: volume groups by name, empty disks by path. */
-  readonly nodes: readonly { readonly name: string; readonly address?: string; readonly volumeGroups?: Readonly<Record<string, number>>; readonly devices?: Readonly<Record<string, number>> }[];
+  readonly nodes: readonly { readonly name: string; readonly address?: string; readonly volumeGroups?: Readonly<Record<string, number>>; readonly devices?: Readonly<Record<string, number>>; readonly virtualIps?: readonly { readonly address: string; readonly interface: string; readonly provider?: string }[] }[];
   readonly storages: readonly { readonly id: string; readonly shared: boolean }[];
   readonly bridges: readonly string[];
   /** Installation media, appliances, images and backups that manifests name: `local:iso/debian-12.iso`. */

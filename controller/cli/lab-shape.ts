@@ -18,11 +18,12 @@ export function shapeOf(parsed: Parsed, nodes: number): LabShape {
   const guests = documents.filter(({ kind }) => kind === 'VirtualMachine' || kind === 'Container');
   const found = leaves(guests.map(({ spec }) => spec));
   const mirrored = ofKind('DrbdResource');
-  const named = nodesOf(ofKind('Node'), [...guests, ...mirrored.flatMap(({ spec }) => Object.keys(mapping(spec['nodes'])).map((node) => ({ kind: 'Node', name: node, spec: { placement: { node } } })))], nodes);
+  const virtual = ofKind('VirtualIP');
+  const named = nodesOf(ofKind('Node'), [...guests, ...[...mirrored, ...virtual].flatMap(({ spec }) => Object.keys(mapping(spec['nodes'])).map((node) => ({ kind: 'Node', name: node, spec: { placement: { node } } })))], nodes);
   const made = new Set([...ofKind('Storage').map(({ name }) => name), ...mirrored.flatMap(({ spec }) => textIn(mapping(spec['storage'])['id']))]);
   const storages = new Set(['local', ...found.storages].filter((id) => id === 'local' || !made.has(id)));
   return {
-    name: cluster?.name ?? 'lab', qdevice: cluster?.spec['qdevice'] === true, nodes: named.map((node) => ({ ...node, ...belowOf(node.name, mirrored) })),
+    name: cluster?.name ?? 'lab', qdevice: cluster?.spec['qdevice'] === true, nodes: named.map((node) => ({ ...node, ...belowOf(node.name, mirrored), ...addressesOf(node.name, virtual) })),
     storages: [...storages].sort(compareText).map((id) => ({ id, shared: id !== 'local' && !id.startsWith('local-') })),
     bridges: [...new Set(['vmbr0', ...found.bridges])].sort(compareText), media: [...found.media].sort(compareText),
     thinPools: pools(ofKind('Storage'), 'lvmthin', (config) => `${String(config['vgname'])}/${String(config['thinpool'])}`),
@@ -51,6 +52,15 @@ function belowOf(node: string, mirrored: readonly Doc[]): Pick<LabShape['nodes']
     if (device !== undefined) devices.set(device, bytes / 2);
   }
   return { ...(groups.size > 0 ? { volumeGroups: Object.fromEntries(groups) } : {}), ...(devices.size > 0 ? { devices: Object.fromEntries(devices) } : {}) };
+}
+
+/** The addresses that the node may have. */
+function addressesOf(node: string, virtual: readonly Doc[]): Pick<LabShape['nodes'][number], 'virtualIps'> {
+  const virtualIps = virtual.filter(({ spec }) => mapping(spec['nodes'])[node] !== undefined).map(({ spec }) => {
+    const [provider] = textIn(spec['provider']);
+    return { address: String(spec['address']), interface: String(spec['interface']), ...(provider === undefined ? {} : { provider }) };
+  });
+  return virtualIps.length > 0 ? { virtualIps } : {};
 }
 
 function mapping(value: unknown): Readonly<Record<string, unknown>> {

@@ -96,7 +96,7 @@ export function initialState(spec: ClusterSpec, release: string, startMs: number
 
 /** Only those that are described: most clusters are only asked over the API. */
 function hostsOf(spec: ClusterSpec, nodes: readonly NodeState[]): ClusterState['below']['hosts'] {
-  const described = (spec.nodes ?? []).filter(({ drbd, volumeGroups, devices, programs }) => drbd !== undefined || volumeGroups || devices || programs);
+  const described = (spec.nodes ?? []).filter(({ drbd, volumeGroups, devices, programs, addresses }) => drbd !== undefined || volumeGroups || devices || programs || addresses);
   return Object.fromEntries(described.map((one) => [one.name, hostFrom(one.name, nodes.find(({ name }) => name === one.name)?.address ?? '', one)]));
 }
 

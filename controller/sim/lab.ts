@@ -5,6 +5,8 @@ import { isObject } from '../model/json.ts';
 import type { ApiTables } from '../pve/api-tables.ts';
 import { LAB_TOKEN, type ClusterSpec, type GuestSpec } from './cluster-spec.ts';
 import { labCertificate, serve, type Certificate } from './server.ts';
+import { hostFor } from './nodes/virtual-ip-lab.ts';
+import type { NamedAddress } from './nodes/virtual-ip-lab.ts';
 import { resumeNodes } from './nodes/world.ts';
 import { Simulation } from './simulation.ts';
 import type { ClusterState } from './state.ts';
@@ -13,7 +15,7 @@ export interface LabShape {
   readonly name: string;
   readonly qdevice: boolean;
   /** Sizes in bytes: volume groups by name, empty disks by path. */
-  readonly nodes: readonly { readonly name: string; readonly address?: string; readonly volumeGroups?: Readonly<Record<string, number>>; readonly devices?: Readonly<Record<string, number>> }[];
+  readonly nodes: readonly { readonly name: string; readonly address?: string; readonly volumeGroups?: Readonly<Record<string, number>>; readonly devices?: Readonly<Record<string, number>>; readonly virtualIps?: readonly NamedAddress[] }[];
   readonly storages: readonly { readonly id: string; readonly shared: boolean }[];
   readonly bridges: readonly string[];
   /** Volumes that are no guest's disks: `local:iso/debian-12.iso`; on every node where the storage is local. */
@@ -91,7 +93,7 @@ const MEDIUM_BYTES = 400 * 2 ** 20;
 
 /** Guests are alike on purpose: what differs between them is what a test of size should not depend on. */
 export function labCluster(shape: LabShape, guests: number): ClusterSpec {
-  const nodes = shape.nodes.map((node) => ({ ...node, bridges: shape.bridges.length > 0 ? shape.bridges : ['vmbr0'], memoryBytes: 1024 * GIB, cores: 64, thinPools: shape.thinPools ?? [], zpools: shape.zpools ?? [] }));
+  const nodes = shape.nodes.map(({ virtualIps = [], ...node }, at) => ({ ...node, ...hostFor(virtualIps, at), bridges: shape.bridges.length > 0 ? shape.bridges : ['vmbr0'], memoryBytes: 1024 * GIB, cores: 64, thinPools: shape.thinPools ?? [], zpools: shape.zpools ?? [] }));
   const disk = shape.storages[0]?.id ?? 'local';
   return {
     clusterName: shape.name, qdevice: shape.qdevice, nodes,

@@ -12,7 +12,7 @@ const SIZES: Readonly<Record<string, string>> = { memory: 'memoryBytes', capacit
 
 const KEYS = {
   cluster: ['clusterName', 'pveVersion', 'qdevice', 'nodes', 'storages', 'guests', 'pools', 'options', 'disks', 'newGuests', 'drbd'],
-  nodes: ['name', 'address', 'memory', 'cores', 'bridges', 'power', 'kvm', 'thinPools', 'zpools', 'drbd', 'volumeGroups', 'devices', 'programs'],
+  nodes: ['name', 'address', 'memory', 'cores', 'bridges', 'power', 'kvm', 'thinPools', 'zpools', 'drbd', 'volumeGroups', 'devices', 'programs', 'addresses'],
   drbd: ['name', 'minor', 'backing', 'size', 'nodes', 'dualPrimary', 'volumeGroup'],
   storages: ['id', 'type', 'shared', 'nodes', 'capacity', 'content', 'options', 'volumes'],
   volumes: ['name', 'size', 'node', 'vmid', 'content', 'format'],

@@ -11,7 +11,7 @@ import { sceneOf } from './scene.ts';
 import type { Scene } from './scene.ts';
 import { VIRTUAL_IP_SCHEMA } from './schema.ts';
 import type { VirtualIpSpec } from './schema.ts';
-import { compareAll, fieldsOf, setUp, takeDown } from './work.ts';
+import { compareAll, fieldsOf, newFields, setUp, takeDown } from './work.ts';
 
 export function virtualIpKind(): ResourceKind<VirtualIpSpec, VirtualIpLive> {
   return {
@@ -33,7 +33,7 @@ export function virtualIpKind(): ResourceKind<VirtualIpSpec, VirtualIpLive> {
       if (!scene) return verb === 'delete' ? takeDown(subject.id, context) : { steps: [] };
       const compared = compareAll(scene, isNewSecret(subject, scene, observed.state === 'present' && observed.owned, context));
       const asked = setUp(scene, compared, verb === 'adopt');
-      return verb === 'create' ? { ...asked, fields: fieldsOf(scene, compared) } : verb === 'none' ? { steps: [], notes: troubleOf(subject, context) } : asked;
+      return verb === 'create' ? { ...asked, fields: newFields(scene) } : verb === 'none' ? { steps: [], notes: troubleOf(subject, context) } : asked;
     },
     standing: standingOf,
     fields: ({ spec }) => Object.keys(spec).sort(),

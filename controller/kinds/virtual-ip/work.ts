@@ -29,6 +29,12 @@ export function fieldsOf(scene: Scene, compared: readonly Compared[]): readonly 
   return [...compared.flatMap(({ fields }) => fields), ...gone];
 }
 
+/** Of an address that no node has or is told of. */
+export function newFields({ spec, provider, members }: Scene): readonly FieldChange[] {
+  const priorities = members.map(({ node, priority }) => [`nodes.${node}`, `priority ${priority}`] as const);
+  return [['address', spec.address] as const, ['interface', spec.interface] as const, ['provider', provider] as const, ...priorities].map(([path, to]) => ({ path, from: undefined, to, effect: 'live' }));
+}
+
 export function setUp(scene: Scene, compared: readonly Compared[], isAdopted: boolean): Steps {
   const hold = impossible(scene, compared) ?? (isAdopted ? unlike(compared) : undefined);
   const former = scene.members.filter(({ programs }) => oursIn(programs, scene.mark).some((one) => one.name === scene.name && one.provider !== scene.provider));

@@ -21,6 +21,8 @@ export interface HostSpec {
   readonly devices?: Readonly<Record<string, number>>;
   /** What may keep a virtual IP there: keepalived when nothing is said. */
   readonly programs?: readonly VirtualIpProgram[];
+  /** Beside the node's own on vmbr0, with their prefixes. */
+  readonly addresses?: Host['addresses'];
 }
 
 /** A resource that somebody made by hand before. */
@@ -37,8 +39,9 @@ export interface ResourceSpec {
   readonly volumeGroup?: string;
 }
 
-export function hostFrom(name: string, address: string, { drbd = '8.4.11', volumeGroups = {}, devices = {}, programs }: HostSpec): Host {
+export function hostFrom(name: string, address: string, { drbd = '8.4.11', volumeGroups = {}, devices = {}, programs, addresses = [] }: HostSpec): Host {
   const host = newHost(name, address, drbd === 'none' ? '' : drbd, programs);
+  host.addresses.push(...addresses);
   for (const [path, sizeBytes] of Object.entries(devices)) host.disks[path] = { sizeBytes, writes: [] };
   for (const [at, [group, bytes]] of Object.entries(volumeGroups).entries()) {
     const sizeBytes = Math.ceil(bytes / EXTENT_BYTES) * EXTENT_BYTES + LVM_BYTES;

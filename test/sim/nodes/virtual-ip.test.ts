@@ -1,6 +1,7 @@
 // The cluster's address on simulated nodes, kept by keepalived: made, moved, contested and taken away by the product's own rounds.
 import { expect, test } from 'vitest';
-import { cutLine } from '../../../controller/sim/nodes/world.ts';
+import { emptyWorld } from '../../../controller/sim/nodes/state.ts';
+import { cutLine, resumeNodes } from '../../../controller/sim/nodes/world.ts';
 import { perform } from '../../../controller/sim/script-deeds.ts';
 import { addressPlace, holders, settled, standing, VIP, vip } from './virtual-ip-bench.ts';
 
@@ -73,4 +74,32 @@ test('a cable is pulled: its node lets go, the other one takes it', async () => 
   perform(place.sim, { do: 'network-up', node: 'pve1' });
   await place.sim.clock.advance(10_000);
   expect(holders(place)).toEqual(['pve2']);
+});
+
+test('a lab that was saved goes on: who had the address has it, and it moves when that node is lost', async () => {
+  const before = addressPlace();
+  await settled(before, first);
+  const place = addressPlace();
+  Object.assign(place.sim.state, JSON.parse(JSON.stringify(before.sim.state)));
+  resumeNodes(place.sim);
+  await place.sim.clock.advance(60_000);
+  expect(holders(place)).toEqual(['pve1']);
+  perform(place.sim, { do: 'node-off', node: 'pve1' });
+  await place.sim.clock.advance(10_000);
+  expect(holders(place)).toEqual(['pve2']);
+});
+
+test('a lab that was saved before there were addresses has keepalived, and nothing runs', () => {
+  const place = addressPlace();
+  const { programs: _, notes: __, ...old } = JSON.parse(JSON.stringify(place.sim.state.below.hosts['pve1'])) as Record<string, unknown>;
+  Object.assign(place.sim.state, { below: { ...emptyWorld(), hosts: { pve1: old } } });
+  resumeNodes(place.sim);
+  expect(place.sim.state.below.hosts['pve1']).toMatchObject({ notes: {}, programs: { keepalived: { isEnabled: false, isRunning: false, instances: [] } } });
+});
+
+test('while nothing changes nothing is waited for', async () => {
+  const place = addressPlace(['keepalived'], 3);
+  await settled(place, vip('nodes: { pve1: 150, pve2: 100, pve3: 50 }'));
+  const instances = Object.values(place.sim.state.below.hosts).flatMap(({ programs }) => programs.keepalived?.instances ?? []);
+  expect(instances.map(({ state, dueMs }) => [state, dueMs])).toEqual([['MASTER', undefined], ['BACKUP', undefined], ['BACKUP', undefined]]);
 });
