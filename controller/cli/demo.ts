@@ -47,7 +47,7 @@ class Tour implements Director {
   readonly #daemons = new Map<string | undefined, Running>();
 
   constructor(private readonly demo: Demo, private readonly context: Context) {
-    this.#watch = new Watch(context, demo.stage);
+    this.#watch = new Watch({ ...context, terminal: { ...context.terminal, style: () => this.#style } }, demo.stage);
   }
 
   get stage() { return this.demo.stage; }

@@ -4,7 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { DaemonConfig, FollowConfig, ListenConfig } from '../config/schema.ts';
+import type { DaemonConfig, FollowConfig, ListenConfig, SourceConfig } from '../config/schema.ts';
 import { countFindings } from '../manifests/render-findings.ts';
 import { parseFiles } from '../manifests/parse.ts';
 import type { Machine, SourceCommit, Store } from '../model/doors.ts';
@@ -40,7 +40,7 @@ export async function daemonChecks(config: DaemonConfig, world: World): Promise<
       ...programs, ...source,
       ...await checked('state', () => stateChecks(config, machine, world)),
       ...await checked('daemon', () => leaseChecks(config, running, machine, world)),
-      ...(config.follow === undefined ? [] : await checked('follow', () => followChecks(config.follow as FollowConfig, machine, world))),
+      ...(config.follow === undefined ? [] : await checked('follow', () => followChecks(config.follow as FollowConfig, config.source, machine, world))),
       ...(config.listen === undefined ? [] : await checked('listener', () => listenChecks(config.listen as ListenConfig, running, machine, world))),
       ...await secretChecks(config, machine),
     ],
@@ -112,10 +112,12 @@ async function leaseChecks({ cluster, state }: DaemonConfig, running: string | u
   return [{ name: 'daemon', state: 'ok', fact: lock === undefined ? 'none runs here, and nobody has the lease' : 'none runs here; a node of the cluster has the lease, or had it within the last two minutes' }];
 }
 
-async function followChecks({ address }: FollowConfig, machine: Machine, { daemon }: World): Promise<readonly Check[]> {
+async function followChecks({ address }: FollowConfig, { repository = '' }: SourceConfig, machine: Machine, { daemon }: World): Promise<readonly Check[]> {
   if (await machine.folder('/etc/pve/priv/lock') === undefined) return [{ name: 'follow', state: 'error', fact: 'here no /etc/pve can be used, through which the daemons of the nodes agree who works', fix: 'run latido-node.service, as root on a node; or remove follow' }];
   const isHere = (await daemon.ownAddresses()).includes(address);
-  return [{ name: 'follow', state: 'ok', fact: isHere ? `${address} is on this node: its daemon is the one to work` : `${address} is not on this node: its daemon stands by` }];
+  const who: Check = { name: 'follow', state: 'ok', fact: isHere ? `${address} is on this node: its daemon is the one to work` : `${address} is not on this node: its daemon stands by` };
+  if (isRemote(repository)) return [who];
+  return [who, { name: 'follow', state: 'warning', fact: 'commits come from this machine: the daemon of another node follows others, and these are away when this node is', fix: 'let the daemons of all nodes follow one repository, over ssh or https' }];
 }
 
 async function listenChecks({ address = '127.0.0.1', port = 8420, certificate, key }: ListenConfig, running: string | undefined, machine: Machine, world: World): Promise<readonly Check[]> {

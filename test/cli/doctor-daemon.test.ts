@@ -104,5 +104,7 @@ test('whether the address to follow is here, and whether it can be followed at a
   expect(await lines(following, {}, { ownAddresses: () => Promise.resolve(['10.0.0.50']) })).toContainEqual(expect.stringMatching(/^error follow: here no \/etc\/pve/));
   const onNode = { folder: () => Promise.resolve({ isWritable: true, freeBytes: GIB }) };
   expect(await lines(following, onNode, { ownAddresses: () => Promise.resolve(['10.0.0.50']) })).toContain('ok follow: 10.0.0.50 is on this node: its daemon is the one to work');
-  expect(await lines(following, onNode, { ownAddresses: () => Promise.resolve([]) })).toContain('ok follow: 10.0.0.50 is not on this node: its daemon stands by');
+  const away = await lines(following, onNode, { ownAddresses: () => Promise.resolve([]) });
+  expect(away).toContain('ok follow: 10.0.0.50 is not on this node: its daemon stands by');
+  expect(away).toContainEqual(expect.stringMatching(/^warning follow: commits come from this machine/));
 });
