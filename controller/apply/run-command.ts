@@ -4,6 +4,7 @@
 import { commandText } from '../model/command.ts';
 import { ConnectionError } from '../model/doors.ts';
 import type { Ssh, SshResult } from '../model/doors.ts';
+import { Failure } from '../model/finding.ts';
 import type { Finding } from '../model/finding.ts';
 import type { PlannedStep } from '../model/plan.ts';
 import type { Ref } from '../model/ref.ts';
@@ -28,6 +29,8 @@ export async function runCommand(ssh: Ssh, ref: Ref, step: PlannedStep, action: 
     if (result.code === NODE_LOCK_BUSY) return failed('COMMAND_FAILED', `another command of latido still runs on ${node}`, 'nothing was done; the next plan looks again');
     return failed('COMMAND_FAILED', `${commandText(argv)} ended with exit code ${result.code}${said(result)}`, 'the next plan looks at what is there');
   } catch (error) {
+    // A secret went between plan and wire, or does not fit: nothing was sent.
+    if (error instanceof Failure) return { end: 'failed', findings: error.findings.map((finding) => ({ ...finding, ref, node })) };
     if (!(error instanceof ConnectionError)) throw error;
     if (!error.sent) return failed('NODE_UNREACHABLE', error.message, 'nothing was done; latido doctor tells which nodes answer over ssh');
     return { end: 'unsettled', why: `the connection to ${node} was lost before the command ended: ${error.message}` };

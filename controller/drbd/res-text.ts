@@ -1,5 +1,6 @@
 // In: one DRBD resource as hosts and options. Out: the text of its `/etc/drbd.d/NAME.res`, the same on every node. Pure.
 // Must never let a value become syntax: what is no plain word is refused, and a secret stays a reference until the wire.
+import type { StdinSecret } from '../model/doors.ts';
 import type { SecretRef } from '../model/secret.ts';
 
 export interface ResTextHost { readonly name: string; readonly nodeId: number; readonly address: string; /** Absent: it holds no data. */ readonly disk?: string }
@@ -17,6 +18,8 @@ export interface ResText {
   readonly sharedSecret?: SecretRef;
 }
 
+/** SHARED_SECRET_MAX of the kernel, which counts the NUL. */
+const SECRET_BYTES_MOST = 63;
 /** The last line: a text that broke off on its way has none. */
 export const RES_END = '# end';
 const SECTIONS = ['options', 'net', 'disk', 'handlers', 'startup'] as const;
@@ -24,7 +27,7 @@ const SECTIONS = ['options', 'net', 'disk', 'handlers', 'startup'] as const;
 const PLAIN = /^[A-Za-z0-9_.:/+@ [\]-]+$/;
 
 /** Pieces for standard input. @throws Error for a value that the schema of the manifest should have refused */
-export function resText(res: ResText): readonly (string | SecretRef)[] {
+export function resText(res: ResText): readonly (string | StdinSecret)[] {
   const before = `${markLine(res.mark, res.reclaim)}\nresource ${quoted(res.name)} {\n`;
   const sections = SECTIONS.map((section) => sectionText(res, section));
   const after = `${res.hosts.map((host) => hostText(res, host)).join('')}${res.major === 8 ? '' : meshText(res.hosts)}}\n${RES_END}\n`;
@@ -36,7 +39,12 @@ export function withoutSecret(text: string): string {
   return text.replaceAll(/(\bshared-secret\s+)(?:"(?:[^"\\]|\\.)*"|[^;\s]+)/g, `$1"${SHOWN_SECRET}"`);
 }
 
-export function comparable(pieces: readonly (string | SecretRef)[]): string {
+/** What a dry run prints: the shared secret is in it, for a shell, with a backslash before each blank. */
+export function commandsWithoutSecret(text: string): string {
+  return text.replaceAll(/--shared-secret=(?:\\.|\S)*/g, `--shared-secret=${SHOWN_SECRET}`);
+}
+
+export function comparable(pieces: readonly (string | StdinSecret)[]): string {
   return pieces.map((piece) => (typeof piece === 'string' ? piece : SHOWN_SECRET)).join('');
 }
 
@@ -52,10 +60,10 @@ export function markOf(text: string): { readonly mark: string; readonly reclaim:
   return mark === undefined ? undefined : { mark, reclaim: reclaim === 'delete' ? 'delete' : 'keep' };
 }
 
-function sectionText({ options, sharedSecret }: ResText, section: (typeof SECTIONS)[number]): readonly (string | SecretRef)[] {
+function sectionText({ options, sharedSecret }: ResText, section: (typeof SECTIONS)[number]): readonly (string | StdinSecret)[] {
   const lines = [...options].filter(([path]) => path.startsWith(`${section}.`)).sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([path, value]) => `        ${path.slice(section.length + 1)} ${bare(value)};\n`);
-  const secret = section === 'net' && sharedSecret ? ['        cram-hmac-alg "sha256";\n        shared-secret "', sharedSecret, '";\n'] : [];
+  const secret = section === 'net' && sharedSecret ? ['        cram-hmac-alg "sha256";\n        shared-secret "', { ...sharedSecret, quoted: { mostBytes: SECRET_BYTES_MOST } }, '";\n'] : [];
   return lines.length === 0 && secret.length === 0 ? [] : [`    ${section} {\n`, ...lines, ...secret, '    }\n'];
 }
 
@@ -86,8 +94,8 @@ function quoted(value: string): string {
 }
 
 /** Neighbouring texts become one. */
-function joined(pieces: readonly (string | SecretRef)[]): readonly (string | SecretRef)[] {
-  return pieces.reduce<readonly (string | SecretRef)[]>((all, piece) => {
+function joined(pieces: readonly (string | StdinSecret)[]): readonly (string | StdinSecret)[] {
+  return pieces.reduce<readonly (string | StdinSecret)[]>((all, piece) => {
     const last = all.at(-1);
     return typeof piece === 'string' && typeof last === 'string' ? [...all.slice(0, -1), last + piece] : [...all, piece];
   }, []);

@@ -104,7 +104,12 @@ export interface Sight {
 export interface SshResult { readonly code: number; readonly stdout: string; readonly stderr: string }
 
 /** Pieces of a text; a secret stays a reference until the wire. */
-export type Stdin = readonly (string | { readonly secret: string })[];
+export type Stdin = readonly (string | StdinSecret)[];
+export interface StdinSecret {
+  readonly secret: string;
+  /** It stands between double quotes, where `\` and `"` have a `\` before them, and may not be longer. */
+  readonly quoted?: { readonly mostBytes: number };
+}
 
 /** Commands on the nodes of the cluster, as root. */
 export interface Ssh {

@@ -47,6 +47,7 @@ export const FINDING_CODES = {
   SOURCE_REWRITTEN: 'the branch no longer contains the commit that was followed before',
   SIGNATURE_INVALID: 'the commit is not signed by anybody who is allowed to',
   SECRET_MISSING: 'a secret that a manifest names cannot be had',
+  SECRET_UNFIT: 'the value of a secret cannot be written where a manifest wants it',
   SECRET_INVALID: 'an encrypted file does not open with our key, or was tampered with',
   CONFIG_INVALID: 'the configuration of the daemon is not valid',
   USAGE: 'the command line is wrong',

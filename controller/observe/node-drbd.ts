@@ -3,6 +3,7 @@
 import { parseGenerations } from '../drbd/generations.ts';
 import { parseResFile } from '../drbd/res-file.ts';
 import type { ResFile } from '../drbd/res-file.ts';
+import { commandsWithoutSecret } from '../drbd/res-text.ts';
 import { READ_VERIFIES, script } from '../drbd/scripts.ts';
 import { parseStatus8 } from '../drbd/status-8.ts';
 import type { KernelReplica } from '../drbd/status-8.ts';
@@ -43,6 +44,7 @@ export async function readReplicas(run: Run, node: string, { version, texts }: D
     // One broken file makes drbdadm refuse all of them.
     isDriftAsked && texts.size > 0 ? run(['drbdadm', 'sh-nop']) : undefined,
     Promise.all(here.map(ask)),
+    // After the kernel's states, because a session asks in this order: what ended between the two would else look as if it was broken off.
     isDriftAsked && [...texts.values()].some((text) => text.includes('verify-alg')) ? run(VERIFIES) : undefined,
   ]);
   const lost = await Promise.all(kernel.map(({ resource }) => resource).filter((name) => !here.includes(name)).map(ask));
@@ -91,8 +93,7 @@ async function replicaOf(run: Run, node: string, { name, adjust, generations }: 
   const peers = version.startsWith('8.') ? [] : (file?.hosts ?? []).filter((host) => host.name !== node).map((host) => host.name);
   const found = parseGenerations(generations.stdout, peers);
   const metadata = found.length > 0 ? 'present' : await metadataOf(run, name);
-  // The dry run prints the shared secret as it is.
-  const lines = (adjust?.stdout ?? '').replaceAll(/--shared-secret=\S+/g, '--shared-secret=…').split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  const lines = commandsWithoutSecret(adjust?.stdout ?? '').split('\n').map((line) => line.trim()).filter((line) => line !== '');
   return {
     resource: name, isUp: kernel !== undefined, generations: found, metadata,
     role: kernel?.role ?? 'Unknown', disk: kernel?.disk ?? 'Diskless', peers: kernel?.peers ?? [],

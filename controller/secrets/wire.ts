@@ -1,7 +1,7 @@
 // The one place where a reference becomes a value: around the API, just before a write. What comes back (errors, the log of a
 // task) is read without the values. In: the API. Out: the same API.
 import { ConnectionError, PveError } from '../model/doors.ts';
-import type { PveApi, Ssh } from '../model/doors.ts';
+import type { PveApi, Ssh, Stdin, StdinSecret } from '../model/doors.ts';
 import { failure } from '../model/finding.ts';
 import type { JsonObject } from '../model/json.ts';
 import { withSecrets } from '../model/secret.ts';
@@ -40,9 +40,11 @@ export function wireApi(pve: PveApi, valueOf: (name: string) => string | undefin
 export function wireSsh(ssh: Ssh, valueOf: (name: string) => string | undefined, hide: (text: string) => string): Ssh {
   return {
     async run(node, argv, { stdin, timeoutMs }) {
-      const pieces = stdin?.map((piece) => (typeof piece === 'string' ? piece : valueOf(piece.secret) ?? piece));
-      const { code, stdout, stderr } = await ssh.run(node, argv, { timeoutMs, ...(pieces === undefined ? {} : { stdin: pieces }) });
-      return { code, stdout: hide(stdout), stderr: hide(stderr) };
+      const written = stdin?.map((piece) => (typeof piece === 'string' ? { piece, value: piece } : secretPiece(piece, valueOf(piece.secret))));
+      const { code, stdout, stderr } = await ssh.run(node, argv, { timeoutMs, ...(written === undefined ? {} : { stdin: written.map(({ piece }) => piece) }) });
+      // A program may say what it read, quoted as it was.
+      const bare = (text: string) => (written ?? []).reduce((said, { piece, value }) => (typeof piece === 'string' && piece !== value ? said.replaceAll(piece, value) : said), text);
+      return { code, stdout: hide(bare(stdout)), stderr: hide(bare(stderr)) };
     },
     async runAll(node, argvs, options) {
       return (await ssh.runAll(node, argvs, options)).map(({ code, stdout, stderr }) => ({ code, stdout: hide(stdout), stderr: hide(stderr) }));
@@ -51,3 +53,17 @@ export function wireSsh(ssh: Ssh, valueOf: (name: string) => string | undefined,
     get stats() { return ssh.stats; },
   };
 }
+
+interface Written { readonly piece: Stdin[number]; /** As it is kept. */ readonly value: string }
+
+function secretPiece(piece: StdinSecret, value: string | undefined): Written {
+  if (value === undefined) return { piece, value: '' };
+  if (piece.quoted === undefined) return { piece: value, value };
+  const { mostBytes } = piece.quoted;
+  const bytes = Buffer.byteLength(value);
+  const why = bytes === 0 ? 'it is empty' : bytes > mostBytes ? `it is ${bytes} bytes long, and ${mostBytes} is the most` : CONTROL.test(value) ? 'it has a line end or another control character in it' : undefined;
+  if (why !== undefined) throw failure('SECRET_UNFIT', `the secret ${piece.secret} cannot be written there: ${why}`, { fix: 'nothing was sent; give it another value' });
+  return { piece: value.replaceAll(/["\\]/g, '\\$&'), value };
+}
+
+const CONTROL = /\p{Cc}/u;

@@ -1,7 +1,7 @@
 // The file of a resource: what drbdadm reads in it is what was asked for, and nothing in a value becomes syntax.
 import { describe, expect, test } from 'vitest';
 import { parseResFile } from '../../controller/drbd/res-file.ts';
-import { comparable, markOf, resText, withoutSecret } from '../../controller/drbd/res-text.ts';
+import { commandsWithoutSecret, comparable, markOf, resText, withoutSecret } from '../../controller/drbd/res-text.ts';
 import type { ResText } from '../../controller/drbd/res-text.ts';
 
 const RES: ResText = {
@@ -62,7 +62,8 @@ describe('a value', () => {
 
 describe('a secret', () => {
   const pieces = resText({ ...RES, sharedSecret: { secret: 'drbd/r0' } });
-  test('stays a reference', () => expect(pieces).toEqual([expect.stringMatching(/shared-secret "$/), { secret: 'drbd/r0' }, expect.stringMatching(/^";\n/)]));
+  test('stays a reference', () => expect(pieces).toEqual([expect.stringMatching(/shared-secret "$/), { secret: 'drbd/r0', quoted: { mostBytes: 63 } }, expect.stringMatching(/^";\n/)]));
+  test.each(['s3cr3t', 's3\\ cr3t', 's3\\\\\\"cr3t'])('is left out of what a dry run prints: %s', (value) => expect(commandsWithoutSecret(`drbdsetup net-options a b --shared-secret=${value} --protocol=C\n`)).toBe('drbdsetup net-options a b --shared-secret=… --protocol=C\n'));
   test.each(['"s3cr3t"', 's3cr3t', '"s\\"3"'])('is left out of what is compared: %s', (value) => expect(withoutSecret(`net { shared-secret ${value}; }`)).toBe('net { shared-secret "…"; }'));
   test('and the texts are then the same', () => expect(withoutSecret(pieces.map((piece) => (typeof piece === 'string' ? piece : 'hunter2')).join(''))).toBe(comparable(pieces)));
 });
