@@ -5,9 +5,9 @@ import { learn } from '../../controller/notify/notice.ts';
 import type { Problems } from '../../controller/notify/notice.ts';
 import type { Records } from '../../controller/status/record.ts';
 
-const ref = { kind: 'VirtualIP', name: 'cluster' };
+const ADDRESS = { kind: 'VirtualIP', name: 'cluster' };
 
-function story() {
+function story(ref = ADDRESS) {
   let records: Records = new Map();
   let problems: Problems = new Map();
   return (trouble: string | undefined | 'unknown') => {
@@ -34,4 +34,12 @@ test('from two to nobody is news', () => {
   const look = story();
   look('TwoHolders');
   expect(look('NoHolder')[0]).toBe('virtual-ip');
+});
+
+test('copies that differ are a trouble of their own, over only when all tell that they are equal', () => {
+  const look = story({ kind: 'DrbdResource', name: 'r0' });
+  expect(look('CopiesDiffer')).toEqual(['copies-differ', 'failure']);
+  expect(look('CopiesDiffer')).toEqual([]);
+  expect(look('unknown')).toEqual([]);
+  expect(look(undefined)).toEqual(['copies-differ is over', 'recovery']);
 });

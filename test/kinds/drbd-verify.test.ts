@@ -164,6 +164,29 @@ describe('begun', () => {
     expect((await rounds(world, text, 6)).filter((title) => title === BEGIN)).toHaveLength(2);
     expect(await titles(world, text)).toEqual([]);
   });
+  test('whose turn it is passes on, lest one that a person keeps from it keeps all others waiting', async () => {
+    const text = `${CLUSTER}${resource(SUNDAYS)}${resource(SUNDAYS, {}, 'r1')}`;
+    const world = place();
+    await rounds(world, text);
+    const turns = new Set<string>();
+    for (let look = 0; look < 4; look += 1) {
+      const { changes } = await world.plan(text);
+      const free = changes.filter(({ steps }) => steps.every(({ hold }) => hold === undefined)).map(({ ref }) => ref.name);
+      expect(free).toHaveLength(1);
+      turns.add(free[0] ?? '');
+      await world.sim.clock.advance(10 * MINUTE);
+    }
+    expect([...turns].toSorted()).toEqual(['r0', 'r1']);
+  });
+  test('with three copies it is compared with both others, and each tells what it found', async () => {
+    const text = manifest(SUNDAYS).replace('  size', '    pve3: { address: "10.0.0.3:7788", volumeGroup: pve }\n  size');
+    const world = new World({ nodes: ['pve1', 'pve2', 'pve3'].map((name) => ({ name, drbd: '9.2.18', volumeGroups: { pve: 2 ** 31 } })) });
+    await rounds(world, text);
+    perform(world.sim, { do: 'disk-rot', node: 'pve3', resource: 'r0', bytes: 4096 });
+    expect(await rounds(world, text, 3)).toEqual(['begin to compare its copies with pve2 and pve3 (verify) on pve1', expect.stringContaining('note what')]);
+    expect(world.sim.state.below.hosts['pve1']?.files['/var/lib/latido-drbd/verify-r0']).toMatch(/found pve2 0\nfound pve3 4096\n$/);
+    expect(standing(await world.plan(text))).toMatchObject({ trouble: 'CopiesDiffer', message: expect.stringContaining('4 KiB differ between pve1 and pve3') });
+  });
   test('it is seen by another latido that remembers nothing: awaited, noted, and not begun twice', async () => {
     const world = await compared(manifest(SUNDAYS));
     await ofSunday(world);

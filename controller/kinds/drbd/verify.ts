@@ -38,7 +38,7 @@ function notesOf(scene: Scene): readonly string[] {
   const { spec, copies } = scene;
   if (spec.verify === undefined) return [];
   const differences = differencesOf(copies);
-  const blind = spec.verify.schedule === undefined ? undefined : diskful(copies).find(({ fact, file }) => file !== undefined && fact.verifies === undefined);
+  const blind = spec.verify.schedule === undefined ? undefined : diskful(copies).find(({ fact, file }) => file?.options.has('net.verify-alg') === true && fact.verifies === undefined);
   const compared = comparedText(scene);
   return [
     ...(blind ? [`${blind.node} does not tell when its copies were compared last: until then nothing is compared`] : []),
