@@ -51,7 +51,7 @@ const STEPS_BEFORE_KILL = 3;
 export const DEMO_TOUR: readonly Act[] = [
   {
     title: 'Describe the cluster',
-    story: 'The whole cluster is a commit: storages, pool, HA group, 20 virtual machines, a container, a backup job. The push answers with the plan; then a daemon begins to follow the repository.',
+    story: 'The whole cluster is a commit: mirrored disks and storages, a pool, an HA group, 20 virtual machines, a container, a backup job, and the address of the cluster. The push answers with the plan; then a daemon begins to follow the repository.',
     async play(director) {
       await director.push('Describe the cluster', describeCluster(director.manifests, director.stage.access));
       await director.startDaemon();
