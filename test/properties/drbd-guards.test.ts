@@ -56,6 +56,8 @@ async function done(world: World, round: Round, after: (command: string) => void
   return { ran, said: failed.flatMap(({ findings }) => findings.map(({ fact }) => fact)).join('; ') };
 }
 
+const holdsOf = ({ plan }: Round) => plan.changes.flatMap(({ hold, steps }) => [hold, ...steps.map((step) => step.hold)]).map((hold) => hold?.code);
+
 /** Both sides write while they do not hear each other. */
 async function writtenApart(world: World): Promise<void> {
   cutLine(world.sim, 'pve1', 'pve2');
@@ -173,4 +175,47 @@ describe.each(['8.4.11', '9.2.18'])('DRBD %s', (drbd) => {
     expect(said).toContain('is Connecting to');
     expect(await eventNow(world)).toBe('none');
   });
+
+  test('the last good copy: what a copy that is not whole was being filled from, is not made anew in its place', async () => {
+    const world = await made(drbd);
+    failDisk(world.sim, 'pve2', 'r0');
+    await pause(world);
+    replaceDisk(world.sim, 'pve2', 'r0');
+    expect(drbdadm(world, 'pve2', 'secondary', 'r0')).toBe(0);
+    expect([drbdadm(world, 'pve2', 'create-md', 'r0'), drbdadm(world, 'pve2', 'adjust', 'r0')]).toEqual([0, 0]);
+    failDisk(world.sim, 'pve1', 'r0');
+    await pause(world);
+    replaceDisk(world.sim, 'pve1', 'r0');
+    const round = await world.round(yaml());
+    expect(holdsOf(round)).toContain('LAST_COPY');
+    expect((await done(world, round)).ran).toEqual([]);
+  });
+
+  test('what is split is not destroyed when it leaves Git', async () => {
+    const doomed = yaml(undefined, { ...R0, isShared: false, reclaim: 'delete' });
+    const world = await made(drbd, doomed);
+    cutLine(world.sim, 'pve1', 'pve2');
+    await pause(world);
+    for (const node of ['pve1', 'pve2']) {
+      expect(drbdadm(world, node, 'primary', 'r0')).toBe(0);
+      expect(write(world.sim, 'r0', node, MIB)).toBe(true);
+    }
+    const round = await world.round(yamlOf([]), world.env);
+    expect(holdsOf(round)).toContain('SPLIT_BRAIN');
+    expect((await done(world, round)).ran).toEqual([]);
+  });
+});
+
+test('DRBD 9, the last good copy: nobody leaves while the others have nothing whole', async () => {
+  const three: Wanted = { ...R0, isShared: false, nodes: ['pve1', 'pve2', 'pve3'] };
+  const world = await made('9.2.18', yaml(undefined, three));
+  for (const node of ['pve2', 'pve3']) {
+    failDisk(world.sim, node, 'r0');
+    replaceDisk(world.sim, node, 'r0');
+  }
+  await pause(world);
+  const round = await world.round(yaml(undefined, { ...three, nodes: ['pve2', 'pve3'] }));
+  expect(holdsOf(round)).toContain('LAST_COPY');
+  expect((await done(world, round)).ran.filter((command) => command.endsWith(' on pve1'))).toEqual([]);
+  expect(world.sim.state.below.hosts['pve1']?.replicas['r0']).toMatchObject({ disk: 'UpToDate' });
 });

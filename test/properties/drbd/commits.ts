@@ -1,5 +1,5 @@
 // In: dice. Out: a cluster of two nodes with DRBD 8.4 or three with 9, and manifests of resources, storage and guests on them, as commits
-// change them: options, size, guests, replicas, resources that go.
+// change them: options, size, guests, copies and resources that go.
 import type { ClusterSpec } from '../../../controller/sim/cluster-spec.ts';
 import type { Dice } from '../seeds/dice.ts';
 
@@ -52,7 +52,7 @@ function drawGuests(dice: Dice, nodes: readonly string[], at: number): readonly 
 /** What a person pushes next. */
 export function changed(dice: Dice, wanted: readonly Wanted[]): readonly Wanted[] {
   return wanted.flatMap((one): readonly Wanted[] => {
-    switch (dice.between(0, 8)) {
+    switch (dice.between(0, 9)) {
       case 0: return [{ ...one, mebibytes: one.mebibytes + 64 }];
       case 1: return [{ ...one, verify: dice.pick(['crc32c', 'sha1']) }];
       case 2: return [{ ...one, rate: dice.pick(['20M', '60M']) }];
@@ -61,9 +61,18 @@ export function changed(dice: Dice, wanted: readonly Wanted[]): readonly Wanted[
       case 5: return one.isShared && one.guests.length > 0 ? [{ ...one, guests: [] }] : [];
       case 6: return [{ ...one, reclaim: dice.pick(['delete', 'keep']) }];
       case 7: return one.isShared ? [{ ...one, guests: one.guests.map((guest) => ({ ...guest, node: dice.pick(one.nodes) })) }] : [one];
+      case 8: return [withoutNode(dice, one)];
       default: return [one];
     }
   });
+}
+
+/** One of three copies leaves; two that hold data stay. */
+function withoutNode(dice: Dice, one: Wanted): Wanted {
+  if (one.nodes.length < 3) return one;
+  const gone = one.diskless ?? dice.pick(one.nodes);
+  const { diskless: _none, ...rest } = one;
+  return { ...rest, nodes: one.nodes.filter((node) => node !== gone), quorum: false };
 }
 
 export function yamlOf(wanted: readonly Wanted[]): string {
@@ -76,7 +85,7 @@ function resourceOf({ name, nodes, diskless, mebibytes, isShared, source, quorum
   return {
     apiVersion: 'latido/v1', kind: 'DrbdResource', metadata: { name },
     spec: {
-      size: `${mebibytes}M`, reclaim, nodes: Object.fromEntries(nodes.map((node, at) => [node, { address: `10.0.0.${at + 1}:${port}`, ...(node === diskless ? { diskless: true } : { volumeGroup: 'pve' }) }])),
+      size: `${mebibytes}M`, reclaim, nodes: Object.fromEntries(nodes.map((node) => [node, { address: `10.0.0.${node.slice(3)}:${port}`, ...(node === diskless ? { diskless: true } : { volumeGroup: 'pve' }) }])),
       ...(source === 'from' ? { initialSync: { from: nodes[1] } } : {}), ...(quorum ? { quorum: 'majority' } : {}),
       ...(policies ? { splitBrain: { noPrimaries: 'discard-least-changes', onePrimary: 'discard-secondary' } } : {}),
       ...(verify ? { verify: { algorithm: verify } } : {}), ...(rate ? { resyncRate: rate } : {}),
