@@ -24,6 +24,8 @@ export function repairWork(scene: Scene): Work {
   if (typeof rightOne === 'string') return { ...NOTHING, fields: [{ ...field, to: 'equal' }], steps: [heldStep('make its copies equal again', unknown(rightOne))] };
   const wrongOne = sides.find((copy) => copy !== rightOne);
   if (!wrongOne) return NOTHING;
+  const old = cannotKeepMarks(wrongOne);
+  if (old !== undefined) return { ...NOTHING, fields: [{ ...field, to: `as on ${rightOne.node}` }], steps: [heldStep('make its copies equal again', unknown(`DRBD ${old} on ${wrongOne.node} cannot copy only what differs, which 9.0.29 and later can: copy all of it anew with drbdadm invalidate ${scene.name} there`))] };
   return { ...NOTHING, fields: [{ ...field, to: `as on ${rightOne.node}` }], steps: repairSteps(scene, rightOne, wrongOne, found) };
 }
 
@@ -45,6 +47,15 @@ function usedSide(scene: Scene, sides: readonly Copy[]): Copy | string {
     ? `it is Primary on ${names}, and no guest runs on it, so that nobody can tell which copy is right: copy the wrong one anew with drbdadm invalidate ${scene.name} on its node`
     : `guests run on both copies (${guests.join(', ')}), so that nobody can tell which one is right: shut those down that are on the wrong one`;
 }
+
+/** The version, where it is too old. */
+function cannotKeepMarks({ fact: { drbdVersion = '' } }: Copy): string | undefined {
+  const patch = /^9\.0\.(\d+)/.exec(drbdVersion)?.[1];
+  return patch !== undefined && Number(patch) < KEEPS_MARKS_SINCE ? drbdVersion : undefined;
+}
+
+/** 9.0.29 (drbdsetup(8), invalidate). */
+const KEEPS_MARKS_SINCE = 29;
 
 function repairSteps(scene: Scene, source: Copy, target: Copy, { bytes }: Difference): readonly Step[] {
   const { name, major, spec } = scene;
