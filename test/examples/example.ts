@@ -1,6 +1,7 @@
 // In: a folder of examples/. Out: what is in it, and the simulated cluster on which it starts, as `latido lab` makes it.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { shapeOf } from '../../controller/cli/lab-shape.ts';
 import { machineSecrets } from '../../controller/env/secret-files.ts';
 import { parseFiles } from '../../controller/manifests/parse.ts';
@@ -12,6 +13,9 @@ import type { ApplyResult } from '../../controller/model/progress.ts';
 import { createVault } from '../../controller/secrets/vault.ts';
 import { labCluster } from '../../controller/sim/lab.ts';
 import { parseLive } from '../../controller/sim/live-file.ts';
+import { play } from '../../controller/sim/script.ts';
+import type { StoryStep } from '../../controller/sim/script.ts';
+import { parseStory } from '../../controller/sim/script-parse.ts';
 import { warmSecrets } from '../harness/warm-secrets.ts';
 import { kindsFor, World } from '../harness/world.ts';
 
@@ -24,6 +28,8 @@ export interface Example {
   readonly manifests: Parsed;
   /** The commit before, which was applied already. */
   readonly before: Parsed | undefined;
+  /** What happens to the cluster after that. */
+  readonly story: readonly StoryStep[];
 }
 
 /** Files for the hosts of repositories and for monitoring, and no cluster. */
@@ -37,7 +43,20 @@ export function readExample(name: string): Example {
   const folder = join(EXAMPLES, name);
   const manifests = parseFiles(filesBelow(join(folder, 'clusters')));
   const before = join(folder, 'before');
-  return { name, folder, version: declaredVersion(manifests) ?? '9.2', manifests, before: existsSync(before) ? parseFiles(filesBelow(before)) : undefined };
+  return { name, folder, version: declaredVersion(manifests) ?? '9.2', manifests, before: existsSync(before) ? parseFiles(filesBelow(before)) : undefined, story: storyOf(join(folder, 'story.yaml')) };
+}
+
+function storyOf(file: string): readonly StoryStep[] {
+  const { steps, findings } = existsSync(file) ? parseStory(parse(readFileSync(file, 'utf8'))) : { steps: [], findings: [] };
+  if (findings[0]) throw new Error(`${file}: ${findings[0].fact}`);
+  return steps;
+}
+
+/** Until a minute after its last deed. */
+export async function happen({ sim }: World, story: readonly StoryStep[]): Promise<void> {
+  if (story.length === 0) return;
+  play(sim, story);
+  await sim.clock.advance(60_000 + 1_000 * Math.max(...story.map(({ when }) => ('at' in when ? when.at : 0))));
 }
 
 function filesBelow(folder: string) {

@@ -7,7 +7,7 @@ import { renderPlan } from '../../controller/cli/render-plan.ts';
 import { isInSync, type Plan } from '../../controller/model/plan.ts';
 import { validate } from '../../controller/manifests/validate.ts';
 import { kindsFor } from '../harness/world.ts';
-import { doPlan, exampleNames, planOf, readExample, worldOf } from './example.ts';
+import { doPlan, exampleNames, happen, planOf, readExample, worldOf } from './example.ts';
 
 const STYLE = { color: false, width: 100 } as const;
 /** Approvals open the way for one another; more rounds than this mean that something never ends. */
@@ -25,6 +25,7 @@ describe.each(exampleNames())('%s', (name) => {
   test('the plan is plan.expect; it works; then nothing is left but again.expect', async () => {
     const world = worldOf(example);
     if (example.before) expect(troubles(await doPlan(world, await planOf(world, example.before)))).toEqual([]);
+    await happen(world, example.story);
     const first = await planOf(world, example.manifests);
     golden(join(example.folder, 'plan.expect'), renderPlan(first.plan, STYLE));
     expect(troubles(await doPlan(world, first))).toEqual([]);

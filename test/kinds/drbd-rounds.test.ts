@@ -2,6 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { cutLine, failDisk, healLine, replaceDisk, write } from '../../controller/sim/nodes/world.ts';
 import { World } from '../harness/world.ts';
+import { renderPlan } from '../../controller/cli/render-plan.ts';
+import { isInSync } from '../../controller/model/plan.ts';
 import type { Plan } from '../../controller/model/plan.ts';
 
 const MINUTE = 60_000;
@@ -64,6 +66,7 @@ describe.each(['8.4.11', '9.2.18'])('DRBD %s', (version) => {
     const decided = manifest({ resolveSplitBrain: `{ discard: pve2, event: ${event} }` }, GUEST);
     const after = await settled(world, decided, 2);
     expect([after.changes.flatMap(({ fields }) => fields), after.changes.flatMap(({ notes }) => notes)]).toEqual([[], [`resolveSplitBrain names event ${event}, which is over: it may be taken out`]]);
+    expect([isInSync(after), renderPlan(after, { color: false, width: 100 })]).toEqual([true, expect.stringContaining('No changes')]);
   });
   test('a node that was off comes back, is filled, and is Primary again', async () => {
     const world = new World(nodes(version));

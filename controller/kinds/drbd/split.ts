@@ -26,14 +26,16 @@ export function splitWork(scene: Scene): Work | undefined {
   const sides = event.nodes.map((node) => sideText(scene, event, node));
   const decided = scene.spec.resolveSplitBrain;
   const ask = `event ${event.id}: ${sides.join('; ')}. ${lastPrimaryText(scene, event)}. To drop the changes of one of them, write resolveSplitBrain: { discard: NODE, event: ${event.id} }`;
-  if (!decided) return frozen(`split brain ${event.id}`, 'SPLIT_BRAIN', ask);
-  if (decided.event !== event.id) return frozen(`split brain ${event.id}`, 'SPLIT_BRAIN', `resolveSplitBrain names event ${decided.event}, and this is another one. ${ask}`);
-  if (!event.nodes.includes(decided.discard)) return frozen(`split brain ${event.id}`, 'SPLIT_BRAIN', `resolveSplitBrain names ${decided.discard}, which is no side of it. ${ask}`);
+  const held = (reason: string): Work => frozen(`split brain ${event.id}`, 'SPLIT_BRAIN', reason, `${event.nodes.join(' and ')} have written apart from each other`);
+  if (!decided) return held(ask);
+  if (decided.event !== event.id) return held(`resolveSplitBrain names event ${decided.event}, and this is another one. ${ask}`);
+  if (!event.nodes.includes(decided.discard)) return held(`resolveSplitBrain names ${decided.discard}, which is no side of it. ${ask}`);
   return resolution(scene, event, decided.discard, [...sides, lastPrimaryText(scene, event)]);
 }
 
-function frozen(from: string, code: Hold['code'], reason: string): Work {
-  return { fields: [{ path: 'data', from, to: 'in sync', effect: 'refused', note: reason }], steps: [heldStep('bring its copies together again', { code, reason, approvable: false })], notes: [] };
+/** @param reason all that a person has to know to decide; the field says only what it is */
+function frozen(from: string, code: Hold['code'], reason: string, note = reason): Work {
+  return { fields: [{ path: 'data', from, to: 'in sync', effect: 'refused', note }], steps: [heldStep('bring its copies together again', { code, reason, approvable: false })], notes: [] };
 }
 
 function sideText(scene: Scene, { nodes }: Split, node: string): string {
