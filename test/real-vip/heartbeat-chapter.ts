@@ -4,9 +4,9 @@ import { ADDRESS, holders, manifest, pinged, pingText, secondsUntil, staysWith, 
 import type { Chapter } from './bench.ts';
 
 const BASE = `address: ${ADDRESS}/24, provider: heartbeat, nodes: { pve1: 150, pve2: 100 }`;
-const first = manifest(`${BASE}, advertSeconds: 0.3`);
-const changed = manifest(`${BASE}, advertSeconds: 0.4`);
-const signed = manifest(`${BASE}, advertSeconds: 0.4, authentication: { secret: vip }`);
+const first = manifest(`${BASE}, advertSeconds: 0.6`);
+const changed = manifest(`${BASE}, advertSeconds: 0.7`);
+const signed = manifest(`${BASE}, advertSeconds: 0.7, authentication: { secret: vip }`);
 
 export const heartbeatChapter: Chapter = {
   title: 'heartbeat',
@@ -58,7 +58,7 @@ export const heartbeatAdoptChapter: Chapter = {
         name: 'one made by hand is taken over, with another key: never two nodes with it', play: async () => {
           for (const name of ['pve1', 'pve2']) {
             await lab.sh(name, `cd /etc/ha.d
-printf '%s\\n' 'keepalive 300ms' 'warntime 1' 'deadtime 2' 'initdead 5' 'udpport 694' 'ucast vmbr0 10.77.2.1' 'ucast vmbr0 10.77.2.2' 'auto_failback off' 'node pve1 pve2' 'crm no' > ha.cf
+printf '%s\\n' 'keepalive 300ms' 'warntime 1' 'deadtime 5' 'initdead 10' 'udpport 694' 'ucast vmbr0 10.77.2.1' 'ucast vmbr0 10.77.2.2' 'auto_failback off' 'node pve1 pve2' 'crm no' > ha.cf
 echo 'pve1 IPaddr2::${ADDRESS}/24/vmbr0' > haresources
 printf 'auth 1\\n1 sha1 by-hand\\n' > authkeys
 chmod 600 authkeys
@@ -69,7 +69,7 @@ systemctl start heartbeat`);
             assert.deepEqual((await product.plan(signed)).changes.map(({ verb }) => verb), ['adopt']);
             assert.equal(await twice(lab, () => product.settle(signed)), 0);
           });
-          assert.match(await lab.sh('pve1', 'cat /etc/ha.d/ha.cf.before-latido'), /initdead 5/);
+          assert.match(await lab.sh('pve1', 'cat /etc/ha.d/ha.cf.before-latido'), /initdead 10/);
           assert.equal((await holders(lab)).length, 1);
           return pingText(counted);
         },

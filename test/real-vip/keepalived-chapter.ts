@@ -4,12 +4,12 @@ import { ADDRESS, holders, manifest, pinged, pingText, secondsUntil, staysWith, 
 import type { Chapter } from './bench.ts';
 
 const NODES = 'nodes: { pve1: 150, pve2: 100 }';
-const first = manifest(`address: ${ADDRESS}/24, ${NODES}, advertSeconds: 0.5`);
-const changed = manifest(`address: ${ADDRESS}/24, nodes: { pve1: 120, pve2: 100 }, advertSeconds: 0.25`);
-const otherId = manifest(`address: ${ADDRESS}/24, nodes: { pve1: 120, pve2: 100 }, advertSeconds: 0.25, virtualRouterId: 77`);
+const first = manifest(`address: ${ADDRESS}/24, ${NODES}, advertSeconds: 1`);
+const changed = manifest(`address: ${ADDRESS}/24, nodes: { pve1: 120, pve2: 100 }, advertSeconds: 0.7`);
+const otherId = manifest(`address: ${ADDRESS}/24, nodes: { pve1: 120, pve2: 100 }, advertSeconds: 0.7, virtualRouterId: 77`);
 const withSecret = manifest(`address: ${ADDRESS}/24, nodes: { pve1: 120, pve2: 100 }, virtualRouterId: 77, authentication: { secret: vip }`);
-const threeNodes = manifest(`address: ${ADDRESS}/24, nodes: { pve1: 120, pve2: 100, pve3: 80 }, virtualRouterId: 77, advertSeconds: 0.25`);
-const six = manifest('address: fd00:77::100/64, nodes: { pve1: 120, pve2: 100 }, advertSeconds: 0.25', 'six');
+const threeNodes = manifest(`address: ${ADDRESS}/24, nodes: { pve1: 120, pve2: 100, pve3: 80 }, virtualRouterId: 77, advertSeconds: 0.7`);
+const six = manifest('address: fd00:77::100/64, nodes: { pve1: 120, pve2: 100 }, advertSeconds: 0.7', 'six');
 
 export const keepalivedChapter: Chapter = {
   title: 'keepalived',
@@ -59,7 +59,7 @@ export const keepalivedChapter: Chapter = {
         name: 'its node dies: the other one takes it, and keeps it when the first is back', play: async () => {
           const counted = await pinged(lab, async () => {
             await lab.kill('pve1');
-            await secondsUntil(lab, ['pve2'], 10_000);
+            await secondsUntil(lab, ['pve2'], 30_000);
           });
           assert.match((await product.plan(otherId)).changes.find(({ ref }) => ref.kind === 'VirtualIP')?.hold?.reason ?? '', /pve1 is down/);
           await lab.start('pve1');
@@ -72,7 +72,7 @@ export const keepalivedChapter: Chapter = {
         name: 'a cable is pulled: the other one takes it', play: async () => {
           const started = performance.now();
           await lab.unplug('pve2');
-          await secondsUntil(lab, ['pve1'], 10_000);
+          await secondsUntil(lab, ['pve1'], 30_000);
           const seconds = (performance.now() - started) / 1000;
           assert.match((await standing(otherId))?.message ?? '', /pve2 FAULT/);
           await lab.heal('pve2');
@@ -83,11 +83,11 @@ export const keepalivedChapter: Chapter = {
       {
         name: 'the line is cut: both have it, which is told; healed, one has it again', play: async () => {
           await lab.isolate('pve2');
-          await secondsUntil(lab, ['pve1', 'pve2'], 10_000);
+          await secondsUntil(lab, ['pve1', 'pve2'], 30_000);
           const told = await standing(otherId);
           assert.equal(told?.trouble, 'TwoHolders');
           await lab.heal('pve2');
-          const seconds = await secondsUntil(lab, ['pve1'], 10_000);
+          const seconds = await secondsUntil(lab, ['pve1'], 30_000);
           await staysWith(lab, 'pve1', 1_500);
           assert.equal((await standing(otherId))?.trouble, undefined);
           return `one again after ${seconds.toFixed(2)} s`;
@@ -175,7 +175,7 @@ systemctl start keepalived`);
         name: 'an IPv6 address beside it', play: async () => {
           for (const name of lab.names) await lab.sh(name, `ip addr add fd00:77::${name.slice(-1)}/64 dev vmbr0 nodad`);
           await product.settle(`${withSecret.replace('secret: vip', 'secret: vip2')}---\n${six}`);
-          const seconds = await secondsUntil(lab, ['pve1'], 10_000, 'fd00:77::100');
+          const seconds = await secondsUntil(lab, ['pve1'], 30_000, 'fd00:77::100');
           await staysWith(lab, 'pve1', 1_000, 'fd00:77::100');
           await product.settle(withSecret.replace('secret: vip', 'secret: vip2'));
           assert.deepEqual(await holders(lab, 'fd00:77::100'), []);

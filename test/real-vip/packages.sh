@@ -8,6 +8,8 @@ packages='keepalived heartbeat iputils-ping iproute2 util-linux procps'
 cannot() { echo "$*" >&2; exit 3; }
 [ "$(id -u)" = 0 ] || cannot 'namespaces for the nodes can only be made by root'
 command -v apt-get > /dev/null && command -v dpkg-deb > /dev/null || cannot 'this machine has no apt, from which keepalived and heartbeat come'
+exec 9> "$cache/lock"; flock 9
+command -v ip > /dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends iproute2; } > /dev/null 2>&1 || true
 for program in ip unshare nsenter; do command -v "$program" > /dev/null || cannot "this machine has no $program"; done
 unshare -m -n -u -i -p -f true 2> /dev/null || cannot 'this machine lets nobody make namespaces'
 
