@@ -9,7 +9,10 @@ const MANY = Array.from({ length: 6 }, (_, i) => vm(`vm${i}`, 110 + i, 'memory: 
 const NODES = ['pve1', 'pve2', 'pve3'];
 
 function fleetAt(...nodes: readonly string[]): Fleet {
-  const fleet = new Fleet(NODES);
+  return started(new Fleet(NODES), nodes);
+}
+
+function started(fleet: Fleet, nodes: readonly string[]): Fleet {
   fleet.addressOn = nodes;
   fleet.source.push(MANY);
   for (const node of ['pve1', 'pve2']) fleet.start(node);
@@ -63,7 +66,8 @@ describe('a daemon that follows the address', () => {
   });
 
   test('keeps the lease when the address was away for a moment', async () => {
-    const fleet = fleetAt('pve1');
+    // A round every few seconds: some of them begin while the address is away.
+    const fleet = started(new Fleet(NODES, { intervalMs: 5_000 }), ['pve1']);
     await fleet.pass(300);
     for (let times = 0; times < 20; times += 1) {
       fleet.addressOn = [];
@@ -142,6 +146,21 @@ describe('an address that no node has', () => {
     await fleet.pass(3600);
     expect(fleet.world.guest(110).config['memory']).toBe('768');
     expect(NODES.flatMap((node) => leaseEvents(fleet, node))).toHaveLength(told);
+  });
+
+  test('and the one that works lets go of the lease for some seconds only, so that the others stay patient', async () => {
+    const fleet = fleetAt();
+    await fleet.pass(600);
+    const workers = new Set<string>();
+    let idle = 0;
+    for (let second = 0; second < 600; second += 1) {
+      await fleet.pass(1);
+      for (const node of fleet.acting()) workers.add(node);
+      if (fleet.acting().length === 0) idle += 1;
+    }
+    expect(workers.size).toBe(1);
+    expect(idle).toBeGreaterThan(60);
+    expect(idle).toBeLessThan(150);
   });
 
   test('and that comes to the other node: its daemon gets the lease after the round', async () => {
