@@ -135,7 +135,7 @@ describe('held', () => {
   });
 
   test('a node that does not tell makes it unknown', () => {
-    expect(told({ pve1: SETTLED.pve1 ?? {}, pve2: {} }).observed).toEqual({ state: 'unknown', why: 'pve2 did not tell of keepalived and heartbeat' });
+    expect(told({ pve1: SETTLED.pve1 ?? {}, pve2: {} }).observed).toEqual({ state: 'unknown', why: 'pve2 did not tell of keepalived and heartbeat; pve1 has 10.0.0.9' });
   });
 });
 

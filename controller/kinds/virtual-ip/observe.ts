@@ -19,11 +19,18 @@ export function observeAddress({ id, desired }: Subject<VirtualIpSpec>, facts: F
   const named = desired ? Object.keys(desired.spec.nodes) : [...facts.storageNodes.keys()];
   for (const node of new Set([...named, ...ours])) {
     const why = untold(node, facts) ?? (facts.storageNodes.get(node)?.virtualIp ? undefined : `${node} did not tell of keepalived and heartbeat`);
-    if (why !== undefined) return { state: 'unknown', why };
+    if (why !== undefined) return { state: 'unknown', why: `${why}${desired ? meanwhile(desired.spec, facts) : ''}` };
   }
   if (ours.length > 0) return { state: 'present', live: { nodes: ours }, owned: true };
   const theirs = desired ? named.filter((node) => seenOn(facts.storageNodes?.get(node)?.virtualIp ?? {}, id, bare(desired.spec.address), mark)) : [];
   return theirs.length > 0 ? { state: 'present', live: { nodes: theirs }, owned: false } : { state: 'absent' };
+}
+
+/** Who has it, of those that told. */
+function meanwhile({ address, nodes }: VirtualIpSpec, { storageNodes }: Facts): string {
+  const answering = Object.keys(nodes).sort().flatMap((node) => { const fact = storageNodes?.get(node); return fact && fact.unread === undefined ? [fact] : []; });
+  const holders = answering.filter(({ addresses }) => addresses.some((one) => bare(one.address) === bare(address))).map(({ node }) => node);
+  return holders.length === 0 ? '' : `; ${holders.join(' and ')} ${holders.length > 1 ? 'have' : 'has'} ${bare(address)}`;
 }
 
 export function markedAddresses(facts: Facts, mark: string): readonly { readonly ref: { readonly kind: string; readonly name: string }; readonly id: string }[] {
