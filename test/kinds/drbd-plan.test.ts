@@ -102,4 +102,35 @@ describe('taking away', () => {
     const now = facts({ ...whole, pools: new Map([['lab', { id: 'lab', comment: '[latido]', guests: [], storages: ['disk-virtual'] }]]) });
     expect(order(plan(text(pool), now, memories)).filter((line) => line.startsWith('delete'))).toEqual(['delete Storage/disk-virtual (REFERENCED)', 'delete DrbdResource/r0 (WAITS_FOR)']);
   });
+
+  describe('with a guest on it that leaves as well', () => {
+    const disk = { group: 'drbdvg0', name: 'vm-110-disk-0', uuid: 'd', sizeBytes: 2 ** 29, active: false, open: false, tags: [] };
+    const nodes = new Map([...made].map(([name, node]) => [name, { ...node, volumes: [...node.volumes, disk] }]));
+    const now = facts({ ...whole, ...lab, storageNodes: nodes, guests: new Map([[110, { vmid: 110, type: 'qemu', node: 'pve1', name: 'web', status: 'stopped', template: false, tags: ['latido'], memMax: 2 ** 30 }]]) });
+    const answers: Readonly<Record<string, Answer>> = {
+      '/nodes/pve1/qemu/110/pending': { ok: true, data: [{ key: 'name', value: 'web' }, { key: 'tags', value: 'latido' }, { key: 'scsi0', value: 'disk-virtual:vm-110-disk-0,size=512M' }] },
+      '/nodes/pve1/storage/disk-virtual/content': { ok: true, data: [{ volid: 'disk-virtual:vm-110-disk-0', content: 'images', vmid: 110 }] },
+    };
+    const removed = (reclaim: readonly string[], hold?: PlanInput['hold']) => plan(text('apiVersion: latido/v1\nkind: Pool\nmetadata: { name: lab }\nspec: {}\n'), now, [...memories, { ref: { kind: 'VirtualMachine', name: 'web' }, id: '110', fields: reclaim }], { answers, ...(hold ? { hold } : {}) });
+    const destroys = removed(['reclaim=delete']);
+    test('all goes in one plan, from above', () => {
+      expect(order(destroys)).toEqual(['delete VirtualMachine/web', 'delete Storage/disk-virtual', 'delete DrbdResource/r0']);
+      const [guest, storage, drbd] = destroys.changes;
+      expect([storage?.steps[0]?.after, drbd?.steps[0]?.after]).toEqual([[guest?.steps.at(-1)?.id], [storage?.steps.at(-1)?.id]]);
+    });
+    test('the volume group goes only once the disk is gone', () => expect(destroys.changes[2]?.steps[0]?.guards).toContainEqual({ is: 'volume-absent', node: 'pve1', group: 'drbdvg0', volume: 'vm-110-disk-0' }));
+    test('what keeps its disk keeps all below it', () => expect(order(removed([]))).toEqual(['delete VirtualMachine/web', 'delete Storage/disk-virtual (REFERENCED)', 'delete DrbdResource/r0 (REFERENCED)']));
+    test('so does a guest that is held', () => {
+      const held: PlanInput['hold'] = ({ ref }) => (ref.kind === 'VirtualMachine' ? { code: 'SUSPENDED', reason: 'a person', approvable: false } : undefined);
+      expect(order(removed(['reclaim=delete'], held)).slice(1)).toEqual(['delete Storage/disk-virtual (REFERENCED)', 'delete DrbdResource/r0 (REFERENCED)']);
+    });
+    test('and what waits for an approval keeps them waiting for the same', () => {
+      const asked: PlanInput['hold'] = ({ ref }) => (ref.kind === 'VirtualMachine' ? { code: 'LIMIT', reason: 'too many', approvable: true } : undefined);
+      const [, storage, drbd] = removed(['reclaim=delete'], asked).changes;
+      expect([storage, drbd].map((change) => change?.steps[0]?.hold)).toEqual([
+        { code: 'REFERENCED', reason: 'disk-virtual:vm-110-disk-0 is destroyed before, which waits for an approval', approvable: true },
+        { code: 'WAITS_FOR', reason: 'Storage/disk-virtual is held: disk-virtual:vm-110-disk-0 is destroyed before, which waits for an approval', approvable: true },
+      ]);
+    });
+  });
 });

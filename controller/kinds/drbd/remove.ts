@@ -6,9 +6,11 @@ import { markOf } from '../../drbd/res-text.ts';
 import { VERIFY_NOTES } from '../../drbd/scripts.ts';
 import type { FieldChange } from '../../model/change.ts';
 import type { KindContext } from '../../model/kind.ts';
-import type { Hold, Step } from '../../model/step.ts';
+import type { Condition, Hold, Step } from '../../model/step.ts';
 import { printSize } from '../../pve/sizes.ts';
 import { split } from '../../safety/drbd.ts';
+import { ownerOf } from '../guest/disks.ts';
+import { guestsLeaving } from '../guests-leaving.ts';
 import { command, releaseFile, withHold } from './commands.ts';
 import { physicalOn } from './on-top.ts';
 import { copyOf, diskful, holdersOf, minorInForce, nodesOf } from './scene.ts';
@@ -42,7 +44,7 @@ function destroy(left: Leftover): Work {
   const top = data.find(({ replica }) => replica?.role === 'Primary');
   const steps: readonly Step[] = [
     ...(group === undefined ? [] : [
-      ...copies.filter(({ fact }) => fact.groups.some((one) => one.name === group)).map(({ node }) => command(node, `let go of the volume group ${group}`, ['vgchange', '-an', group], { guards: [{ is: 'group-unused', node, group }] })),
+      ...copies.filter(({ fact }) => fact.groups.some((one) => one.name === group)).map(({ node }) => command(node, `let go of the volume group ${group}`, ['vgchange', '-an', group], { guards: [{ is: 'group-unused', node, group }, ...emptied(node, group, copies)] })),
       ...(top ? [command(top.node, `remove the volume group ${group}, which holds nothing,`, ['vgremove', group])] : []),
     ]),
     ...(physical && top ? [command(top.node, `take LVM off ${device}`, ['pvremove', device])] : []),
@@ -81,8 +83,18 @@ function whyNot({ name, copies, context }: Leftover, group: string | undefined):
   const data = diskful(copies);
   const apart = split({ resource: name, nodes: nodesOf(data) }, context.facts);
   if (apart !== undefined) return { code: 'SPLIT_BRAIN', reason: apart, approvable: false };
-  const volumes = [...new Set(copies.flatMap(({ fact }) => fact.volumes.filter((volume) => volume.group === group).map((volume) => volume.name)))].sort();
+  const leaving = guestsLeaving(context);
+  const volumes = volumesIn(group, copies).filter((name) => !leaving.has(ownerOf(`${group}/${name}`) ?? 0));
   if (group !== undefined && volumes.length > 0) return { code: 'REFERENCED', reason: `volume group ${group} on it still holds ${volumes.slice(0, 5).join(', ')}${volumes.length > 5 ? ` and ${volumes.length - 5} more` : ''}`, approvable: false };
   if (data.some(({ replica }) => replica?.role === 'Primary')) return undefined;
   return { code: 'REFERENCED', reason: 'it is Primary nowhere, so that nobody can see what is on it', approvable: true };
+}
+
+function volumesIn(group: string | undefined, copies: readonly Copy[]): readonly string[] {
+  return [...new Set(copies.flatMap(({ fact }) => fact.volumes.filter((volume) => volume.group === group).map((volume) => volume.name)))].sort();
+}
+
+/** What the same plan destroys before has to be gone by then. */
+function emptied(node: string, group: string, copies: readonly Copy[]): readonly Condition[] {
+  return volumesIn(group, copies).map((volume) => ({ is: 'volume-absent', node, group, volume }));
 }

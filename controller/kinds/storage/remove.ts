@@ -5,6 +5,7 @@ import type { Hold } from '../../model/step.ts';
 import { writeStep } from '../collection.ts';
 import type { Edit, Live } from '../collection.ts';
 import { ownerOf } from '../guest/disks.ts';
+import { guestsLeaving } from '../guests-leaving.ts';
 import { desiredGuests, usesStorage } from '../guests-named.ts';
 import { storagesNamed } from './findings.ts';
 import type { StorageSpec } from './schema.ts';
@@ -20,7 +21,8 @@ export function removeStorage({ id, live, context }: Edit<StorageSpec>): Omit<St
   };
 }
 
-function referenced(id: string, live: Live, { desired, facts }: KindContext): Hold | undefined {
+function referenced(id: string, live: Live, context: KindContext): Hold | undefined {
+  const { desired, facts } = context;
   const namers = [...desiredGuests(desired).filter((guest) => usesStorage(guest, id)).map(({ object }) => `${object.ref.kind}/${object.ref.name}`), ...storagesNamed(desired, id)];
   if (namers.length > 0) return { code: 'REFERENCED', reason: `${few(namers)} still ${namers.length === 1 ? 'names' : 'name'} it`, approvable: false };
   const content = String(live.options.content ?? '');
@@ -31,7 +33,12 @@ function referenced(id: string, live: Live, { desired, facts }: KindContext): Ho
     const owner = ownerOf(volume);
     return owner === undefined || facts.guests.has(owner);
   });
-  return used.length === 0 ? undefined : { code: 'REFERENCED', reason: `${few(used)} ${used.length === 1 ? 'is' : 'are'} still on it`, approvable: false };
+  // What the same plan destroys before is gone by then.
+  const leaving = guestsLeaving(context);
+  const stays = used.filter((volume) => !leaving.has(ownerOf(volume) ?? 0));
+  if (stays.length > 0) return { code: 'REFERENCED', reason: `${few(stays)} ${stays.length === 1 ? 'is' : 'are'} still on it`, approvable: false };
+  const waits = used.filter((volume) => leaving.get(ownerOf(volume) ?? 0) !== undefined);
+  return waits.length === 0 ? undefined : { code: 'REFERENCED', reason: `${few(waits)} ${waits.length === 1 ? 'is' : 'are'} destroyed before, which waits for an approval`, approvable: true };
 }
 
 function few(names: readonly string[]): string {
