@@ -1,9 +1,19 @@
-// The test over many seeds. More: `LATIDO_DRBD_SEEDS=2000`. One alone: `LATIDO_DRBD_SEED=4711`.
+// The test over many seeds. All of the campaign (about a quarter of a second of CPU each):
+//   LATIDO_DRBD_SEEDS=2000 npx vitest run --config test/vitest.config.ts test/properties/drbd-even.test.ts test/properties/drbd-odd.test.ts
+// One alone, with all that was planned and all that happened: LATIDO_DRBD_SEED=4711, same command.
+//
+// That it can fail: guards taken out one at a time, and the first life that says so (of 200, from seed 0).
+//   a split brain is not recognised (safety/generations.ts)       2nd    drbdadm adjust while sides have written apart
+//   resolveSplitBrain of another event is carried out             18th   discards what Git named for another event
+//   drbd-in-sync before a promotion                               21st   Primary where the copy is not UpToDate
+//   drbd-new, drbd-generations, drbd-not-split, drbd-uptodate, the holds LAST_COPY
+//                                                                 none   these moments are seconds long or need two dead disks:
+//                                                                        ../drbd-guards.test.ts makes them, and fails for each alone
 import { describe, expect, test } from 'vitest';
 import { runLife } from './life.ts';
 
-/** As many as half a minute has room for. */
-const COUNT = Number(process.env.LATIDO_DRBD_SEEDS ?? 100);
+/** As many as 25 seconds of CPU have room for. */
+const COUNT = Number(process.env.LATIDO_DRBD_SEEDS ?? 80);
 const ALONE = process.env.LATIDO_DRBD_SEED === undefined ? undefined : Number(process.env.LATIDO_DRBD_SEED);
 const A_TEST = 50;
 /** Real time of fifty lives, for machines that do much else. */
