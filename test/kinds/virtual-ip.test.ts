@@ -40,7 +40,7 @@ describe('mistakes', () => {
     ['no address', { address: '10.0.0.300/24' }, ['OPTION_INVALID']], ['a prefix too long', { address: '10.0.0.9/33' }, ['OPTION_INVALID']],
     ['another spelling', { address: 'fd00:0:0::9/64' }, ['OPTION_INVALID']], ['one priority twice', { nodes: { pve1: 100, pve2: 100 } }, ['DUPLICATE']],
     ['heartbeat with three nodes', { provider: 'heartbeat', nodes: { pve1: 3, pve2: 2, pve3: 1 } }, ['OPTION_INVALID']],
-    ['heartbeat with a router id', { provider: 'heartbeat', virtualRouterId: 3 }, ['OPTION_INVALID']], ['heartbeat with IPv6', { provider: 'heartbeat', address: 'fd00::9/64' }, ['OPTION_INVALID']],
+    ['heartbeat with a router id', { provider: 'heartbeat', virtualRouterId: 3 }, ['OPTION_INVALID']], ['heartbeat that starts for longer than it is waited for', { provider: 'heartbeat', advertSeconds: 9 }, ['OPTION_INVALID']], ['heartbeat with IPv6', { provider: 'heartbeat', address: 'fd00::9/64' }, ['OPTION_INVALID']],
     ['half seconds with authentication', { advertSeconds: 0.5, authentication: { secret: 'x' } }, ['OPTION_INVALID']], ['IPv6 with authentication', { address: 'fd00::9/64', authentication: { secret: 'x' } }, ['OPTION_INVALID']],
     ['nothing', {}, []], ['nothing with IPv6', { address: 'fd00::9/64' }, []],
   ])('%s', (_name, spec, codes) => {

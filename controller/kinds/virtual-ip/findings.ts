@@ -16,6 +16,9 @@ import { routerIdOf } from './wanted.ts';
 
 type Address = DesiredObject<VirtualIpSpec>;
 
+/** Its start is waited for 90 s (START_HEARTBEAT), and takes `initdead`. */
+const HEARTBEAT_ADVERT_MAX = 8;
+
 export function virtualIpFindings(object: Address, desired: Desired): readonly Finding[] {
   const found = findingsOf(object);
   const { name } = object.ref;
@@ -62,6 +65,7 @@ function heartbeatFindings({ spec, ref }: Address, desired: Desired, found: Foun
   return [
     ...(Object.keys(spec.nodes).length === 2 ? [] : [found('OPTION_INVALID', 'spec.nodes', 'heartbeat keeps an address between exactly two nodes', 'name two nodes, or write provider: keepalived')]),
     ...(parsePrefixed(spec.address)?.family === 6 ? [found('OPTION_INVALID', 'spec.address', 'heartbeat is driven with IPv4 only', 'write provider: keepalived')] : []),
+    ...((spec.advertSeconds ?? 0) <= HEARTBEAT_ADVERT_MAX ? [] : [found('OPTION_INVALID', 'spec.advertSeconds', `heartbeat waits ten times as long when it starts, and with ${spec.advertSeconds ?? 0} s longer than its start is waited for`, `write at most ${HEARTBEAT_ADVERT_MAX}, or provider: keepalived`)]),
     ...(spec.virtualRouterId === undefined ? [] : [found('OPTION_INVALID', 'spec.virtualRouterId', 'heartbeat knows no router id', 'remove the line')]),
     ...(other ? [found('DUPLICATE', 'spec.provider', `${refText(other.ref)} is kept by heartbeat already, and its files hold one address`, 'write provider: keepalived')] : []),
   ];
