@@ -119,6 +119,36 @@ describe.each(['8.4.11', '9.2.18'])('DRBD %s', (version) => {
     expect(notInSync({ resource: 'r0', nodes: NODES }, { storageNodes: await pair.facts() })).toBeUndefined();
     expect(lostWrites(pair.sim)).toEqual([]);
   });
+
+  test('a Primary without its disk that hears nobody cannot write, and takes no other data (Failure 150) until it does', async () => {
+    const pair = new Pair(version);
+    await pair.create();
+    await pair.deed({ do: 'drbd-write', resource: 'r0', node: 'n1', bytes: 2 ** 20 });
+    await pair.deed({ do: 'disk-fail', node: 'n1', resource: 'r0' });
+    await pair.deed({ do: 'drbd-link-cut', a: 'n1', b: 'n2' }, 10_000);
+    await pair.deed({ do: 'disk-replaced', node: 'n1', resource: 'r0' });
+    await pair.must('n1', 'drbdadm', 'create-md', 'r0');
+    expect(await pair.run('n1', ['drbdadm', 'adjust', 'r0'])).toMatchObject({ code: 1, stderr: expect.stringContaining('Failure: (150) Can only attach to the data we lost last (see kernel log).') });
+    await pair.deed({ do: 'drbd-write', resource: 'r0', node: 'n1', bytes: 2 ** 20 });
+    expect(pair.sim.log.lines().at(-1)).toContain('nothing could be written');
+    await pair.deed({ do: 'drbd-link-heal', a: 'n1', b: 'n2' }, 10_000);
+    await pair.must('n1', 'drbdadm', 'adjust', 'r0');
+    await pair.sim.clock.advance(20_000);
+    expect(notInSync({ resource: 'r0', nodes: NODES }, { storageNodes: await pair.facts() })).toBeUndefined();
+  });
+});
+
+test('DRBD 9: a new disk is filled by one of two good copies, and then agrees with the other', async () => {
+  const three = ['n1', 'n2', 'n3'];
+  const pair = new Pair('9.2.18', three);
+  await pair.create();
+  await pair.deed({ do: 'disk-fail', node: 'n3', resource: 'r0' });
+  await pair.deed({ do: 'disk-replaced', node: 'n3', resource: 'r0' });
+  await pair.must('n3', 'drbdadm', 'create-md', 'r0');
+  await pair.must('n3', 'drbdadm', 'adjust', 'r0');
+  expect((await pair.replica('n3'))?.peers.map(({ replication }) => replication)).toEqual(['SyncTarget', 'Established']);
+  await pair.sim.clock.advance(20_000);
+  expect(notInSync({ resource: 'r0', nodes: three }, { storageNodes: await pair.facts() })).toBeUndefined();
 });
 
 describe('whatever happens to two nodes of which one is Primary', () => {

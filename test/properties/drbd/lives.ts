@@ -4,8 +4,8 @@
 //
 // That it can fail: guards taken out one at a time, and the first life that says so (of 200, from seed 0).
 //   a split brain is not recognised (safety/generations.ts)       2nd    drbdadm adjust while sides have written apart
-//   resolveSplitBrain of another event is carried out             18th   discards what Git named for another event
-//   drbd-in-sync before a promotion                               21st   Primary where the copy is not UpToDate
+//   resolveSplitBrain of another event is carried out             7th    discards what Git named for another event
+//   drbd-in-sync before a promotion                               79th   Primary where the copy is not UpToDate
 //   drbd-new, drbd-generations, drbd-not-split, drbd-uptodate, the holds LAST_COPY
 //                                                                 none   these moments are seconds long or need two dead disks:
 //                                                                        ../drbd-guards.test.ts makes them, and fails for each alone
