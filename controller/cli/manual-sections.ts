@@ -38,7 +38,7 @@ export const MANUAL_SECTIONS: ManualSections = {
     ['/var/lib/latido/CLUSTER/control.sock', 'Where latido status, get, events, history, suspend, resume, reconcile and approve ask the daemon.'],
     ['/etc/pve/priv/lock/latido-CLUSTER', 'On a node: the lock that lets one daemon of the whole cluster write.'],
     ['/usr/lib/systemd/system/latido.service', 'The daemon as the user latido, which reaches the cluster through its API.'],
-    ['/usr/lib/systemd/system/latido-node.service', 'The daemon as root on a node, where /etc/pve and ssh to other nodes are needed. Only one of the two can run.'],
+    ['/usr/lib/systemd/system/latido-node.service', 'The daemon as root on a node, where /etc/pve and ssh to other nodes are needed. Only one of the two can run on a machine. Of the nodes that run it one works: with follow in the configuration the one that has the cluster\'s address.'],
     ['/usr/lib/latido/schema', 'JSON Schemas of manifests, for editors.'],
     ['/usr/share/doc/latido/examples', 'Clusters with their plans, and files for pull-request previews.'],
   ],
