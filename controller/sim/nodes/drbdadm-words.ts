@@ -39,3 +39,8 @@ export function wordsOf(words: readonly string[]): Words | string {
   if (wrong !== undefined) return `drbdsetup: unrecognized option '${wrong}'`;
   return { command, flags, values, names, isDry, ...(configFile === undefined ? {} : { configFile }), ...(testFile === undefined ? {} : { testFile }) };
 }
+
+/** `--start` counts sectors. */
+export function bytesAt(sectors: string | undefined): number | undefined {
+  return sectors === undefined ? undefined : Number(sectors.replace(/s$/, '')) * 512;
+}

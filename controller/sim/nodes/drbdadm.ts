@@ -5,7 +5,7 @@ import type { Command } from './adjust.ts';
 import { readConfig } from './config.ts';
 import type { Config, Configured } from './config.ts';
 import { hostOf, mediumAt } from './devices.ts';
-import { wordsOf } from './drbdadm-words.ts';
+import { bytesAt, wordsOf } from './drbdadm-words.ts';
 import type { Words } from './drbdadm-words.ts';
 import { Meta } from './drbdmeta.ts';
 import { disconnect, look } from './connections.ts';
@@ -243,9 +243,4 @@ export function bringDown(sim: Simulation, node: string, name: string, is8: bool
   if (replica.device !== undefined) detach(sim, node, replica);
   delete hostOf(sim, node).replicas[name];
   look(sim, name);
-}
-
-/** `--start` counts sectors. */
-function bytesAt(sectors: string | undefined): number | undefined {
-  return sectors === undefined ? undefined : Number(sectors.replace(/s$/, '')) * 512;
 }
