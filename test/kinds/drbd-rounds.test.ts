@@ -1,5 +1,6 @@
 // Whole rounds on simulated nodes: plan, do, and the next plan is empty; through grown disks, dead disks, cut lines and split brains.
 import { describe, expect, test } from 'vitest';
+import { lostWrites } from '../../controller/sim/nodes/data.ts';
 import { cutLine, failDisk, healLine, replaceDisk, write } from '../../controller/sim/nodes/world.ts';
 import { World } from '../harness/world.ts';
 import { renderPlan } from '../../controller/cli/render-plan.ts';
@@ -113,5 +114,47 @@ describe('DRBD 9: a node that left the manifest', () => {
     world.sim.powerOn('pve3');
     await world.sim.clock.advance(5 * MINUTE);
     expect(left(await settled(world, manifest(), 2))).toEqual([]);
+  });
+});
+
+describe('DRBD 8.4: a node is replaced', () => {
+  const swapped = manifest({}, GUEST).replace('    pve2: { address: "10.0.0.2:7788"', '    pve3: { address: "10.0.0.3:7788"');
+  const of = (plan: Plan) => plan.changes.filter(({ ref }) => ref.kind === 'DrbdResource').flatMap(({ steps }) => steps.map(({ title, hold }) => (hold ? `${title}: ${hold.code}` : title)));
+  test('the old copy lets go, the new one is filled, and the guest goes on', async () => {
+    const world = new World(nodes('8.4.11', 3));
+    await settled(world, manifest({}, GUEST));
+    expect(write(world.sim, 'r0', 'pve1', 2 ** 20)).toBe(true);
+    const titles = of(await world.plan(swapped));
+    expect(titles.slice(0, 4)).toEqual(['let go of the volume group drbdvg0 on pve2', 'make it Secondary on pve2', 'take it down on pve2', 'remove /etc/drbd.d/r0.res on pve2']);
+    expect(titles).toContain('create the metadata on pve3');
+    expect(left(await settled(world, swapped, 2))).toEqual([]);
+    expect([world.sim.state.below.hosts['pve3']?.replicas['r0'], world.sim.state.below.hosts['pve2']?.replicas['r0']]).toMatchObject([{ role: 'Primary', disk: 'UpToDate' }, undefined]);
+    expect(lostWrites(world.sim)).toEqual([]);
+  });
+  test('one that is off is waited for, and nothing is begun on the new one', async () => {
+    const world = new World(nodes('8.4.11', 3));
+    await settled(world, manifest({}, GUEST));
+    world.sim.powerOff('pve2');
+    await world.sim.clock.advance(MINUTE);
+    expect(of(await world.plan(swapped))).toEqual(['take the resource away from pve2: UNKNOWN']);
+    world.sim.powerOn('pve2');
+    await world.sim.clock.advance(5 * MINUTE);
+    expect(left(await settled(world, swapped, 3))).toEqual([]);
+  });
+  test('killed after any command, the next plans go on', async () => {
+    const plain = swapped.replace(GUEST, '');
+    const begun = async () => {
+      const world = new World(nodes('8.4.11', 3));
+      await settled(world, manifest());
+      return { world, commands: (await world.plan(plain)).changes.flatMap(({ steps }) => steps.flatMap(({ action }) => (action.via === 'ssh' ? [action] : []))) };
+    };
+    const { commands: { length } } = await begun();
+    expect(length).toBeGreaterThan(10);
+    for (let done = 1; done < length; done += 1) {
+      const { world, commands } = await begun();
+      for (const { node, argv, stdin } of commands.slice(0, done)) await world.run(world.sim.ssh.run(node, argv, { timeoutMs: MINUTE, ...(stdin ? { stdin } : {}) }));
+      await world.sim.clock.advance(MINUTE);
+      expect([done, left(await settled(world, plain, 3))]).toEqual([done, []]);
+    }
   });
 });

@@ -6,7 +6,7 @@ import { isSecretDue } from '../secret-fields.ts';
 import { notInSync } from '../../safety/drbd.ts';
 import type { Copy, Scene } from './scene.ts';
 import { diskful, nodesOf } from './scene.ts';
-import { whyStays } from './departures.ts';
+import { changesHosts, whyStays } from './departures.ts';
 import { isBackingChanged, optionsOf, wantedRes } from './wanted.ts';
 import type { DrbdSpec } from './schema.ts';
 
@@ -24,6 +24,8 @@ export interface Comparison {
   readonly keep: ReadonlySet<string>;
   /** Nodes whose file has to be written. */
   readonly write: readonly string[];
+  /** Its nodes cannot be changed now. */
+  readonly isHostChangeBlocked: boolean;
   /** The connection is taken down and made anew. */
   readonly isMoved: boolean;
 }
@@ -31,17 +33,17 @@ export interface Comparison {
 export function compareFiles(scene: Scene, subject: Subject<DrbdSpec>): Comparison {
   const { live } = scene;
   const missing = scene.copies.filter(({ text }) => text === undefined).map(({ node }) => node);
-  if (!live) return { fields: [], keep: new Set(), write: missing, isMoved: false };
+  if (!live) return { fields: [], keep: new Set(), write: missing, isHostChangeBlocked: false, isMoved: false };
   const fields = [...optionFields(scene), ...addressFields(scene), ...backingFields(scene), ...minorFields(scene), ...secretFields(scene, subject), ...markFields(scene), ...hostFields(scene)];
   const keep = new Set(fields.filter(({ effect }) => effect === 'refused').map(({ path }) => path.replace(/^options\./, '')));
   const isSecretNew = fields.some(({ path }) => path === 'sharedSecret');
-  // With DRBD 9 a copy that stays for now stays in the files.
+  // With DRBD 9 a copy that stays for now stays in the files; 8.4 has no room for it there.
   const isBlocked = fields.some(({ path, effect }) => effect === 'refused' && (scene.major === 9 ? /\.backing$|^metadata$/ : /^nodes\.[^.]+$|\.backing$|^metadata$/).test(path));
   const want = comparable(resText(wantedRes(scene, keep)));
   const write = isBlocked ? [] : scene.copies.filter(({ text }) => text === undefined || isSecretNew || withoutSecret(text) !== want).map(({ node }) => node);
   const isExplained = fields.some(({ effect }) => effect !== 'refused');
   const unexplained = isExplained ? [] : write.filter((node) => !missing.includes(node)).map((node): FieldChange => ({ path: `nodes.${node}.file`, from: 'another text', to: 'as written from Git', effect: 'live' }));
-  return { fields: [...fields, ...unexplained], keep, write, isMoved: fields.some(({ path, effect }) => path.endsWith('.address') && effect !== 'refused') };
+  return { fields: [...fields, ...unexplained], keep, write, isHostChangeBlocked: fields.some(({ path, effect }) => effect === 'refused' && /^nodes\.[^.]+$/.test(path)), isMoved: fields.some(({ path, effect }) => path.endsWith('.address') && effect !== 'refused') };
 }
 
 function optionFields(scene: Scene): readonly FieldChange[] {
@@ -115,10 +117,10 @@ function markFields({ copies, spec, mark }: Scene): readonly FieldChange[] {
 
 /** Replicas that come and go. */
 function hostFields(scene: Scene): readonly FieldChange[] {
-  const { live, copies, major } = scene;
+  const { live, copies } = scene;
   const had = (live?.hosts ?? []).map(({ name }) => name);
   const wanted = nodesOf(copies);
-  const old = major === 9 ? undefined : 'DRBD 8.4 has two copies: a node is replaced by taking the resource away from it by hand';
+  const old = changesHosts(scene) ? undefined : 'DRBD 8.4 has two copies, and one of them may be replaced at a time';
   const change = (path: string, from: string | undefined, to: string | undefined, why: string | undefined): FieldChange => ({ path, from, to, effect: why === undefined ? 'live' : 'refused', ...(why === undefined ? {} : { note: why }) });
   return [
     ...wanted.filter((node) => !had.includes(node)).map((node) => change(`nodes.${node}`, undefined, copyText(copies.find((copy) => copy.node === node)), old)),

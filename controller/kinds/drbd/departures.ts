@@ -3,7 +3,7 @@
 // Must never take away the last good copy, nor forget a node that does not tell; what they hold stays on their disks.
 import type { Condition, Hold, Step } from '../../model/step.ts';
 import { nodeFact } from '../../model/facts.ts';
-import { notInSync, untold } from '../../safety/drbd.ts';
+import { notInSync, notUpToDate, untold } from '../../safety/drbd.ts';
 import { generationTowards, lineage } from '../../safety/generations.ts';
 import { command, heldStep } from './commands.ts';
 import { guestsOn } from './guests-on.ts';
@@ -13,24 +13,35 @@ import { diskful, isNewCopy, nodesOf } from './scene.ts';
 
 /** @returns steps that come before all others, and those that are held, which come after */
 export function departures(scene: Scene): Work & { readonly held: readonly Step[] } {
-  const { leaving, live, copies, major, name } = scene;
-  if (major !== 9) return { fields: [], steps: [], notes: [], held: [] };
+  const { leaving, live, copies } = scene;
+  if (!changesHosts(scene)) return { fields: [], steps: [], notes: [], held: [] };
   const stays = new Map(namedNoMore(scene).flatMap((node) => {
     const hold = whyStays(scene, node);
     return hold ? [[node, hold] as const] : [];
   }));
-  const good: Condition = { is: 'drbd-in-sync', resource: name, nodes: nodesOf(diskful(copies)) };
   const going = leaving.filter(({ node }) => !stays.has(node));
   const forgotten = (live?.hosts ?? []).map((host) => host.name).filter((node) => !nodesOf([...copies, ...leaving]).includes(node) && nodeFact(scene.facts, node) === undefined);
   return {
     fields: leaving.map(({ node }) => ({ path: `nodes.${node}.state`, from: 'there', to: undefined, effect: 'live' })),
-    steps: going.flatMap((copy) => letGo(copy, scene, [good])),
+    steps: going.flatMap((copy) => letGo(copy, scene, [remaining(scene)])),
     held: [...stays].map(([node, hold]) => heldStep(`take the resource away from ${node}`, hold)),
     notes: [
       ...going.flatMap(({ node, backing }) => (backing ? [`${backing.path} on ${node} stays as it is`] : [])),
       ...forgotten.map((node) => `the others forget ${node}, which is no node of the cluster any more`),
     ],
   };
+}
+
+/** Copies come and go with DRBD 9; 8.4 has two, of which one may be replaced. */
+export function changesHosts({ major, live, copies }: Scene): boolean {
+  const had = (live?.hosts ?? []).map(({ name }) => name);
+  return major === 9 || (had.length === 2 && copies.length === 2 && nodesOf(copies).filter((node) => had.includes(node)).length === 1);
+}
+
+/** With 8.4 the new copy can be made only once the old one has gone: until then one remains. */
+function remaining({ name, major, live, copies }: Scene): Extract<Condition, { is: 'drbd-in-sync' | 'drbd-uptodate' }> {
+  const stays = copies.find(({ node }) => live?.hosts.some((host) => host.name === node));
+  return major === 9 || !stays ? { is: 'drbd-in-sync', resource: name, nodes: nodesOf(diskful(copies)) } : { is: 'drbd-uptodate', resource: name, node: stays.node };
 }
 
 function namedNoMore({ leaving, live, copies }: Scene): readonly string[] {
@@ -52,7 +63,8 @@ export function whyStays(scene: Scene, node: string): Hold | undefined {
   if (newer) return hold('LAST_COPY', `the copy on ${node} is newer than that on ${newer.node}: connect it, and let the resync end`);
   const users = usersOn(scene, copy);
   if (users.length > 0) return hold('REFERENCED', `${users.join(', ')} still ${users.length === 1 ? 'uses' : 'use'} ${name} on ${node}: move ${users.length === 1 ? 'it' : 'them'} away first`);
-  const behind = notInSync({ resource: name, nodes: nodesOf(diskful(copies)) }, facts);
+  const stays = remaining(scene);
+  const behind = stays.is === 'drbd-uptodate' ? notUpToDate(stays, facts) : notInSync(stays, facts);
   if (behind === undefined) return undefined;
   // What mends them comes first: who leaves would wait for it before it.
   return hold(copy.replica?.disk === 'UpToDate' ? 'LAST_COPY' : 'WAITS_FOR', `the copies that stay are not all good yet: ${behind}`);

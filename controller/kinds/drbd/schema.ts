@@ -60,7 +60,7 @@ export const DRBD_SCHEMA: JsonObject = {
     size: { type: 'string', pattern: '^[1-9][0-9]*(?:\\.[0-9]+)?[MGT]$', description: 'Size of each backing volume, `149G`; what can be used is a little less. It only grows: a smaller size is refused.' },
     dualPrimary: { type: 'boolean', default: false, description: 'Both nodes may write at once. Live migration needs it, and shared storage on top.' },
     nodes: {
-      type: 'object', minProperties: 2, maxProperties: 16, propertyNames: { pattern: NODE_NAME }, description: 'Where its copies lie: two with DRBD 8.4, more with 9. The names are those of the nodes.',
+      type: 'object', minProperties: 2, maxProperties: 16, propertyNames: { pattern: NODE_NAME }, description: 'Where its copies lie: two with DRBD 8.4, of which one may be replaced at a time; more with 9, and they come and go. A node that leaves lets go of its copy first, which stays on its disk. The names are those of the nodes.',
       additionalProperties: fields('One copy.', {
         address: { type: 'string', pattern: '^(?:[0-9]{1,3}(?:\\.[0-9]{1,3}){3}|\\[[0-9A-Fa-f:.]+\\]):[0-9]{2,5}$', description: 'Address and port for replication, `10.0.0.40:7788`; best a line of its own between the nodes.' },
         volumeGroup: { ...LVM_NAME, description: 'The volume group of the node in which the backing volume is made.' },

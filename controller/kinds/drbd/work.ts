@@ -13,7 +13,7 @@ import { growth } from './growth.ts';
 import { noRoom, targetBytes } from './room.ts';
 import { onTop } from './on-top.ts';
 import { differText } from './differ.ts';
-import { departures, lastCopy } from './departures.ts';
+import { changesHosts, departures, lastCopy } from './departures.ts';
 import type { Copy, Scene, Work } from './scene.ts';
 import { diskful, isNewCopy, nodesOf, rateOf } from './scene.ts';
 import { resyncText } from '../../safety/resync.ts';
@@ -44,6 +44,7 @@ function wholeWork(scene: Scene, files: Comparison): Work {
   const link = linkSteps(scene, building.length > 0 || files.isMoved);
   const first = isNew ? firstData(scene) : [];
   const going = departures(scene);
+  if (scene.major !== 9 && files.isHostChangeBlocked) return waitingWork(scene, files, going);
   const rest = [growth(scene), rolesWork(scene), onTop(scene)];
   const later = rest.flatMap(({ steps }) => steps);
   const isSyncDue = first.length > 0 || link.length > 0 || data.some((copy) => needsMetadata(copy));
@@ -58,10 +59,16 @@ function wholeWork(scene: Scene, files: Comparison): Work {
   };
 }
 
+/** 8.4 has room for two: until one has gone nothing can be made for the other. */
+function waitingWork(scene: Scene, files: Comparison, going: ReturnType<typeof departures>): Work {
+  const refusals = files.fields.filter(({ path, effect }) => effect === 'refused' && !isDeparture(scene, path)).map(({ path, note }) => refused(`change ${path}`, note ?? 'it cannot be changed'));
+  return { fields: [...files.fields, ...going.fields], steps: [...refusals, ...going.held], notes: [...notesOf(scene), ...going.notes] };
+}
+
 /** Of a node that the manifest does not name any more: departures.ts says what becomes of it. */
-function isDeparture({ copies, major }: Scene, path: string): boolean {
+function isDeparture(scene: Scene, path: string): boolean {
   const [, node] = /^nodes\.([^.]+)$/.exec(path) ?? [];
-  return major === 9 && node !== undefined && !nodesOf(copies).includes(node);
+  return changesHosts(scene) && node !== undefined && !nodesOf(scene.copies).includes(node);
 }
 
 function resyncBytes({ copies, bytes }: Scene): number {
