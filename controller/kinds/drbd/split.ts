@@ -38,12 +38,18 @@ function frozen(from: string, code: Hold['code'], reason: string, note = reason)
   return { fields: [{ path: 'data', from, to: 'in sync', effect: 'refused', note }], steps: [heldStep('bring its copies together again', { code, reason, approvable: false })], notes: [] };
 }
 
+/** `5 MiB (5242880 bytes)`: two sides may have changed nearly the same. */
+function exactly(bytes: number): string {
+  const text = amount(bytes);
+  return text.endsWith(' bytes') ? text : `${text} (${bytes} bytes)`;
+}
+
 function sideText(scene: Scene, { nodes }: Split, node: string): string {
   const copy = scene.copies.find((one) => one.node === node);
   const other = nodes.find((one) => one !== node);
   const peer = copy?.replica?.peers.find(({ name }) => name === other);
   const guests = guestsOn(scene, node);
-  const changed = peer === undefined ? 'it does not tell how much it changed' : `${amount(peer.outOfSyncBytes)} (${peer.outOfSyncBytes} bytes) changed since`;
+  const changed = peer === undefined ? 'it does not tell how much it changed' : `${exactly(peer.outOfSyncBytes)} changed since`;
   return `${node} is ${copy?.replica?.role ?? 'Unknown'}, ${copy?.replica?.disk ?? 'down'}, ${changed}, ${guests.length === 0 ? 'no guest runs there on it' : `${guests.join(', ')} run${guests.length === 1 ? 's' : ''} there on it`}`;
 }
 
