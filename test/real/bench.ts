@@ -9,7 +9,8 @@ import type { Lab, Machine } from './machines.ts';
 
 /** By hand; generous, because the machines have no processor of their own. */
 const HAND_MS = 120_000;
-const LOOK_MS = 500;
+/** A look costs the machines more than the time in between. */
+const LOOK_MS = 1_500;
 
 export interface Bench {
   readonly lab: Lab;
@@ -53,13 +54,21 @@ export async function openBench(lab: Lab, trace?: (line: string) => void): Promi
 }
 
 function traced(ssh: SshDoor, trace: (line: string) => void): SshDoor {
+  const shown = (argv: readonly string[]) => argv.slice(0, 12).join(' ').replaceAll(/\s+/g, ' ').slice(0, 120);
   return {
     ...ssh,
     run: async (node, argv, options) => {
       const started = realClock.now();
       const result = await ssh.run(node, argv, options);
-      trace(`${realClock.now() - started} ms  ${result.code}  ${node}: ${argv.slice(0, 12).join(' ').replaceAll(/\s+/g, ' ').slice(0, 120)}`);
+      trace(`${realClock.now() - started} ms  ${result.code}  ${node}: ${shown(argv)}`);
       return result;
+    },
+    runAll: async (node, argvs, options) => {
+      const started = realClock.now();
+      const results = await ssh.runAll(node, argvs, options);
+      trace(`${realClock.now() - started} ms  ${node}, one session:`);
+      for (const [at, argv] of argvs.entries()) trace(`    ${results[at]?.code}  ${shown(argv)}`);
+      return results;
     },
   };
 }
@@ -120,6 +129,6 @@ export async function wipe(bench: Bench): Promise<void> {
     for resource in $(drbdsetup events2 --now 2> /dev/null | sed -n 's/^exists resource name:\\([^ ]*\\).*/\\1/p'); do drbdsetup secondary "$resource" 2> /dev/null || drbdsetup secondary 0 || true; drbdsetup down "$resource"; done
     rm -f /etc/drbd.d/*.res* /etc/lvm/latido*
     vgremove -ff -y --config "$open" pve > /dev/null 2>&1 || true
-    for disk in /dev/vdb /dev/vdc; do wipefs -aq "$disk"; dd if=/dev/zero of="$disk" bs=1M count=1 oflag=direct status=none; done
+    for disk in /dev/vdb /dev/vdc; do blkdiscard -f "$disk"; done
     vgcreate -q -y --config "$open" pve /dev/vdb > /dev/null`);
 }

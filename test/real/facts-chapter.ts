@@ -9,7 +9,7 @@ import type { Bench, Chapter } from './bench.ts';
 const NAME = 'byhand';
 const MINOR = 7;
 const DEVICE = `/dev/drbd${MINOR}`;
-/** Slow enough to be looked at; quick to notice a cut. */
+/** Slow enough to be looked at. */
 const SLOW = 'disk { c-plan-ahead 0; resync-rate 1M; }';
 const QUICK = 'disk { c-plan-ahead 0; resync-rate 40M; }';
 
@@ -178,7 +178,7 @@ export const factsChapter: Chapter = {
 
 function resText({ first, second, drbd }: Bench, disk: string): string {
   const on = ({ name, replication }: Bench['first'], id: number) => `  on ${name} { ${drbd.startsWith('9') ? `node-id ${id}; ` : ''}address ${replication}:7790; device ${DEVICE} minor ${MINOR}; disk /dev/pve/byhand; meta-disk internal; }\n`;
-  return `resource ${NAME} {\n  net { protocol C; ping-int 1; ping-timeout 20; timeout 30; connect-int 3; }\n  ${drbd.startsWith('9') ? 'options { auto-promote no; }\n  ' : ''}${disk}\n${on(first, 0)}${on(second, 1)}}\n`;
+  return `resource ${NAME} {\n  net { protocol C; }\n  ${drbd.startsWith('9') ? 'options { auto-promote no; }\n  ' : ''}${disk}\n${on(first, 0)}${on(second, 1)}}\n`;
 }
 
 function generationsOf(one: Parameters<typeof line>[0], other: Parameters<typeof line>[0]): string {

@@ -13,6 +13,8 @@ kept_modules="arch/x86/crypto crypto lib drivers/block drivers/md drivers/net/vi
   drivers/char/hw_random fs/ext4 fs/jbd2 fs/mbcache.ko net/core"
 machines=2
 
+# Two that begin at once make one image.
+exec 9> "$cache/lock"; flock 9
 cannot() { echo "$*" >&2; exit 3; }
 say() { echo "image: $*" >&2; }
 [ "$(id -u)" = 0 ] || cannot 'the image of the machines can only be made by root'
@@ -54,6 +56,13 @@ apt-get "${apt[@]}" -s install $packages | sed -n 's/^Inst \([^ ]*\) (\([^ ]*\).
 echo "$kernel $(apt-cache policy "$kernel" | sed -n 's/.*Candidate: //p')" >> "$image/packages"
 say "$(wc -l < "$image/packages") packages after $((SECONDS - started)) s"
 
+# Unpacked here it need not be at each boot, by a processor that is imitated. It lies where the head of the boot file says.
+unpacked() { # FILE
+  local at; number() { od -An -tu"$2" -j "$1" -N "$2" "$3" | tr -d ' '; }
+  at=$(( ($(number 497 1 "$1") + 1) * 512 + $(number 584 4 "$1") ))
+  tail -c "+$((at + 1))" "$1" | head -c "$(($(number 588 4 "$1") - 4))" > "$work/packed"
+  { xz -dc --single-stream "$work/packed" || zstd -dc "$work/packed"; } 2> /dev/null
+}
 mkdir -p "$root"/usr/{bin,sbin,lib,lib64}
 for folder in bin sbin lib lib64; do ln -s "usr/$folder" "$root/$folder"; done
 while read -r name version; do
@@ -64,7 +73,7 @@ while read -r name version; do
 done < "$image/packages"
 release=$(basename "$root"/lib/modules/*)
 modules=$root/lib/modules/$release
-cp "$root/boot/vmlinuz-$release" "$image/vmlinuz"; rm -rf "${root:?}/boot"/*
+unpacked "$root/boot/vmlinuz-$release" > "$image/kernel" || cp "$root/boot/vmlinuz-$release" "$image/kernel"; rm -rf "${root:?}/boot"/*
 mkdir "$work/kept"
 (cd "$modules/kernel" && for place in $kept_modules; do
   # Newer kernels have their modules compressed.
@@ -91,6 +100,7 @@ for number in $(seq "$machines"); do
 done
 cp "$here/guest/inittab" "$root/etc/inittab"
 install -m 755 "$here/guest/boot" "$root/usr/sbin/machine-boot"
+install -D -m 644 "$here/guest/global_common.conf" "$root/etc/drbd.d/global_common.conf"
 
 early=$work/early
 mkdir -p "$early/bin" "$early/modules"
@@ -101,9 +111,10 @@ for module in $boot_modules; do
   if [ "${found##*.}" = xz ]; then xz -dc "$found" > "$early/modules/$module.ko"; else cp "$found" "$early/modules/"; fi
   echo "$module.ko" >> "$early/modules/order"
 done
-(cd "$early" && find . | "$root/bin/busybox" cpio -o -H newc 2> /dev/null | gzip -1) > "$image/initrd"
+(cd "$early" && find . | "$root/bin/busybox" cpio -o -H newc 2> /dev/null) > "$image/initrd"
 truncate -s 2G "$image/root.raw"
-mkfs.ext4 -q -F -d "$root" -O ^has_journal,^metadata_csum -E lazy_itable_init=1 "$image/root.raw"
+# With a journal: the power of a machine may go at any moment.
+mkfs.ext4 -q -F -d "$root" -J size=8 -O ^metadata_csum -E lazy_itable_init=1 "$image/root.raw"
 : > "$image/ok"
 # Of images, the newest is enough.
 for old in "$cache"/image-*; do [ "$old" = "$image" ] || rm -rf "$old"; done

@@ -2,7 +2,7 @@
 // disks each and one line between them. They end with this process, however it ends.
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdir, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,9 @@ import { Link } from './link.ts';
 const MEMORY_MIB = 320;
 const DISK_BYTES = 512 * 1024 * 1024;
 /** A machine that is itself virtual may have a /dev/kvm in which nothing ever runs, so it is only used when asked for. */
-const ACCELERATOR = process.env['LATIDO_REAL_KVM'] === '1' ? 'kvm' : 'tcg,thread=multi,tb-size=96';
+const IS_KVM = process.env['LATIDO_REAL_KVM'] === '1';
+/** What a processor has beyond this one takes longer to imitate than it saves. */
+const PROCESSOR = IS_KVM ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi,tb-size=128', '-cpu', 'Nehalem'];
 /** Without hardware virtualisation, on a machine that has other things to do. */
 const BOOT_MS = 240_000;
 const LOOK_MS = 200;
@@ -50,7 +52,8 @@ export interface Lab {
 }
 
 export async function openLab(image: string, cache: string, names: readonly [string, string]): Promise<Lab> {
-  const folder = await mkdtemp(join(cache, 'run-'));
+  await forget(cache);
+  const folder = await mkdtemp(join(cache, `run-${process.pid}-`));
   const sockets = await mkdtemp(join(tmpdir(), 'latido-real-'));
   const running = new Map<number, ChildProcess>();
   const machineOf = (name: string, number: number): Machine => ({ name, number, address: `127.77.0.${number}`, replication: `10.77.1.${number}`, folder: join(folder, name) });
@@ -91,6 +94,22 @@ export async function openLab(image: string, cache: string, names: readonly [str
   };
 }
 
+/** What runs left behind that were ended by force. */
+async function forget(cache: string): Promise<void> {
+  for (const name of await readdir(cache)) {
+    const [, pid] = /^run-(\d+)-/.exec(name) ?? [];
+    if (pid !== undefined && !isAlive(Number(pid))) await rm(join(cache, name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 async function emptyDisk({ folder }: Machine, disk: string): Promise<void> {
   const file = join(folder, `${disk}.raw`);
   await rm(file, { force: true });
@@ -101,11 +120,12 @@ async function emptyDisk({ folder }: Machine, disk: string): Promise<void> {
 async function boot(image: string, machine: Machine, port: number, socket: string): Promise<ChildProcess> {
   const { name, number, folder, address } = machine;
   const disks = ['root', ...DISKS].flatMap((disk) => ['-drive', `if=virtio,file=${join(folder, disk)}.raw,format=raw,cache=unsafe,aio=threads,discard=unmap`]);
-  const kernel = `console=ttyS0 loglevel=5 panic=1 net.ifnames=0 mitigations=off nokaslr audit=0 apparmor=0 tsc=reliable machine.number=${number} machine.name=${name}`;
+  // Code that always lies at the same address is translated once, and not for each process anew.
+  const kernel = `console=ttyS0 loglevel=5 panic=1 net.ifnames=0 mitigations=off nokaslr norandmaps audit=0 apparmor=0 tsc=reliable machine.number=${number} machine.name=${name}`;
   const words = [
-    '-name', name, '-M', 'q35,usb=off,vmport=off', '-accel', ACCELERATOR, '-cpu', 'max', '-smp', '1', '-m', String(MEMORY_MIB),
+    '-name', name, '-M', 'q35,usb=off,vmport=off', ...PROCESSOR, '-smp', '1', '-m', String(MEMORY_MIB),
     '-nodefaults', '-no-user-config', '-display', 'none', '-serial', `file:${join(folder, 'console')}`, '-no-reboot',
-    '-kernel', join(image, 'vmlinuz'), '-initrd', join(image, 'initrd'), '-append', kernel, ...disks, '-device', 'virtio-rng-pci',
+    '-kernel', join(image, 'kernel'), '-initrd', join(image, 'initrd'), '-append', kernel, ...disks, '-device', 'virtio-rng-pci',
     '-netdev', `user,id=way,restrict=on,hostfwd=tcp:${address}:${port}-:22`, '-device', `virtio-net-pci,netdev=way,romfile=,mac=52:54:00:00:00:0${number}`,
     '-netdev', `stream,id=line,server=off,addr.type=unix,addr.path=${socket}`, '-device', `virtio-net-pci,netdev=line,romfile=,mac=52:54:00:00:01:0${number}`,
   ];

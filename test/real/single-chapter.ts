@@ -13,7 +13,7 @@ const SEEN_MIB = 31;
 export const singleChapter: Chapter = {
   title: 'one writer',
   stories(bench) {
-    const { first, second, lab, sh } = bench;
+    const { first, second, lab, sh, shBoth } = bench;
     const product = openProduct(bench);
     const manifest = (...more: readonly string[]) => manifestOf(bench, more);
     const [SLOW, QUICK] = ['resyncRate: 1M', 'resyncRate: 40M'];
@@ -31,7 +31,8 @@ export const singleChapter: Chapter = {
     const cutNoticed = () => until(async () => ((await lines(bench, NAME)).every((told) => / Connecting /.test(told)) ? undefined : 'the cut is not noticed'), 120_000);
     return [
       {
-        name: 'from nothing, copied once from one node', play: async () => {
+        name: 'from nothing, on disks that held something before, copied once from one node', play: async () => {
+          await shBoth(`lvcreate -q -y -Wn -Zn -n before -L ${MIB}M pve > /dev/null; head -c ${MIB}M /dev/urandom | dd of=/dev/pve/before bs=1M iflag=fullblock oflag=direct status=none; lvremove -q -y pve/before > /dev/null`);
           await product.settle(manifest(QUICK, policies, `initialSync: { from: ${first.name} }`));
           await expectLines(bench, NAME, rest);
           device = `/dev/drbd${(await bench.facts()).get(first.name)?.replicas.get(NAME)?.minor ?? '?'}`;
