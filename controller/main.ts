@@ -243,7 +243,8 @@ async function demo({ speed }: { readonly speed: number }): Promise<Demo> {
   const folder = await mkdtemp(join(tmpdir(), 'latido-demo-'));
   const tokenFile = join(folder, 'token');
   await writeFile(tokenFile, `${STAGE_TOKEN}\n`, { mode: 0o600 });
-  const sim = stageSimulation({ tables: loadApiTables(tableVersions().at(-1) ?? ''), startMs: realClock.now() });
+  const startMs = realClock.now();
+  const sim = stageSimulation({ tables: loadApiTables(tableVersions().at(-1) ?? ''), startMs });
   const served = await serveStage(sim, speed);
   const hosts = nodeHosts(sim, speed, realClock);
   const program = programOf(process);
@@ -269,7 +270,10 @@ async function demo({ speed }: { readonly speed: number }): Promise<Demo> {
       },
       tasksDone: (type, vmid) => tasksDone(sim, type, vmid),
       addresses: (node) => hosts.addresses(node),
-      log: (from) => sim.log.lines().slice(from),
+      log: (from) => {
+        const [nowMs, virtualMs] = [realClock.now(), sim.clock.now() - startMs];
+        return sim.log.lines().slice(from).map((text) => ({ text, at: nowMs - (virtualMs - Number.parseFloat(text) * 1000) / speed }));
+      },
     },
     close: async () => void await Promise.all([shutNodes?.(), served.close()]),
   };

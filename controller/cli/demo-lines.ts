@@ -39,6 +39,28 @@ export function eventLines(events: readonly JsonObject[], style: Style): readonl
   return lines;
 }
 
+/** A line of the lab's log, and its moment. */
+export interface LabLine { readonly at: number; readonly text: string }
+
+/** What daemons tell and what the cluster does, in the order in which it happened. */
+export function storyLines(events: readonly JsonObject[], log: readonly LabLine[], style: Style): readonly string[] {
+  const all = [...events.map((event) => ({ at: Number(event['at']), event })), ...log].sort((one, other) => one.at - other.at);
+  const lines: string[] = [];
+  for (let from = 0; from < all.length;) {
+    const here = all[from];
+    if (here !== undefined && 'text' in here) {
+      lines.push(...labLine(here, style));
+      from += 1;
+      continue;
+    }
+    const end = all.findIndex((each, at) => at > from && 'text' in each);
+    const run = all.slice(from, end === -1 ? all.length : end);
+    lines.push(...eventLines(run.flatMap((each) => ('event' in each ? [each.event] : [])), style));
+    from += run.length;
+  }
+  return lines;
+}
+
 /** Steps are many: one line each, without the kind and the duration. */
 function stepLine(event: JsonObject, style: Style): string {
   const name = isObject(event['ref']) ? text(event['ref']['name']) : '';
@@ -48,8 +70,8 @@ function stepLine(event: JsonObject, style: Style): string {
 }
 
 /** What the cluster itself does, among it what nobody asked for. The HA manager speaks for all nodes. */
-export function labLine(text: string, atMs: number, style: Style): readonly string[] {
-  return line(atMs, 'cluster', text.trim().replace(/^[\d.]+ (?:\S+: crm: )?/, '').replaceAll("'", ''), style, 'dim');
+export function labLine({ text, at }: LabLine, style: Style): readonly string[] {
+  return line(at, 'cluster', text.trim().replace(/^[\d.]+ (?:\S+: crm: )?/, '').replaceAll("'", ''), style, 'dim');
 }
 
 /** Lines of the lab's log that belong to the story of a lost node. */

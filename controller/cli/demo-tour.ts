@@ -142,11 +142,11 @@ export const DEMO_TOUR: readonly Act[] = [
       const { stage } = director;
       stage.powerOff(HOME);
       await director.killDaemon(HOME);
-      await director.until((seen) => stage.addresses(OTHER).includes(ADDRESS) && isHeld(seen, MIGRATES.name) && HA_GUESTS.every((vmid) => stage.guest(vmid)?.node === OTHER && stage.guest(vmid)?.running === true), 'the HA guests are recovered, and the second daemon works');
-      await director.get(`VirtualMachine/${MIGRATES.name}`);
-      director.say('The next commit is the second daemon\'s.');
+      await director.until(() => stage.addresses(OTHER).includes(ADDRESS), 'the address moves');
+      director.say('While no daemon works, somebody pushes the next commit: it is the second one\'s.');
       await director.push('One more machine for the classroom', oneMoreMachine());
-      await director.until((seen) => stage.guest(ONE_MORE.vmid)?.running === true && countOf(seen, 'step') >= ONE_MORE.steps, 'the machine runs');
+      await director.until((seen) => isHeld(seen, MIGRATES.name) && stage.guest(ONE_MORE.vmid)?.running === true && countOf(seen, 'step') >= ONE_MORE.steps && HA_GUESTS.every((vmid) => stage.guest(vmid)?.node === OTHER && stage.guest(vmid)?.running === true), 'the second daemon works, and the HA guests are recovered');
+      await director.get(`VirtualMachine/${MIGRATES.name}`);
     },
   },
   {

@@ -5,7 +5,8 @@ import { isObject } from '../model/json.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Context } from './context.ts';
 import { rowsOf } from './daemon-status.ts';
-import { eventLines, isStory, labLine } from './demo-lines.ts';
+import { isStory, storyLines } from './demo-lines.ts';
+import type { LabLine } from './demo-lines.ts';
 import type { Stage } from './stage.ts';
 import { durationText, paint, safe, shortenEnd } from './terminal-text.ts';
 
@@ -34,6 +35,7 @@ export class Watch {
   #events: readonly JsonObject[] = [];
   /** Held back until the daemon has told of all that waits for one reason. */
   #unshown: readonly JsonObject[] = [];
+  #unshownLog: readonly LabLine[] = [];
   /** State folder of the one that works, when it was last looked at. */
   #working = '';
   #logFrom = 0;
@@ -81,9 +83,11 @@ export class Watch {
     this.#logFrom += log.length;
     this.#unshown = [...this.#unshown, ...fresh];
     const isMidway = fresh.length > 0 && fresh.at(-1)?.['type'] === 'held';
-    const events = isMidway ? [] : this.#unshown;
-    if (!isMidway) this.#unshown = [];
-    this.#show([...eventLines(events, this.#style), ...(this.#withCluster ? log.filter(isStory) : []).flatMap((line) => labLine(line, this.context.world.clock.now(), this.#style))]);
+    this.#unshownLog = [...this.#unshownLog, ...(this.#withCluster ? log.filter(({ text }) => isStory(text)) : [])];
+    if (!isMidway) {
+      this.#show(storyLines(this.#unshown, this.#unshownLog, this.#style));
+      this.#unshown = this.#unshownLog = [];
+    }
     this.#events = [...this.#events, ...fresh];
     const { at, ...rest } = whoWorks(looks.map(({ status }) => status));
     this.#working = this.#daemons[at]?.state ?? this.#working;

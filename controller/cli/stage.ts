@@ -1,5 +1,6 @@
 // What the demo plays on: a lab behind HTTPS, a repository to push from, `latido` as a process of its own. main.ts builds it.
 import type { JsonObject } from '../model/json.ts';
+import type { LabLine } from './demo-lines.ts';
 
 export interface Stage {
   /** What the Cluster document says so that latido reaches this stage. */
@@ -22,8 +23,8 @@ export interface Stage {
   tasksDone(type: string, vmid: number): number;
   /** On the node's interfaces; none while it is off. */
   addresses(node: string): readonly string[];
-  /** What happened in the cluster, from this line on: virtual seconds, node, text. */
-  log(from: number): readonly string[];
+  /** What happened in the cluster, from this line on: virtual seconds, node, text; and when that was on this machine. */
+  log(from: number): readonly LabLine[];
 }
 
 /** A program that runs beside us. */

@@ -5,8 +5,8 @@ import { hostOf } from './nodes/devices.ts';
 import { SimulatedPmxcfs } from './pmxcfs.ts';
 import type { Simulation } from './simulation.ts';
 
-/** At this speed a lock lives four seconds, and its holder may be silent for two of them. */
-const LOCK_SPEED_MAX = 30;
+/** At this speed a lock lives six seconds, and its holder may be silent for three of them. */
+const LOCK_SPEED_MAX = 20;
 
 export interface NodeHosts {
   /** At `realMs` of this machine the time of /etc/pve was `virtualMs`; it runs `speed` times as fast. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ADDRESS, describeCluster, followingConfig, MACHINES, machinesAdded, mistaken, moved, oneMoreMachine, resolved } from '../../controller/cli/demo-commits.ts';
 import type { Files } from '../../controller/cli/demo-commits.ts';
-import { eventLines, isStory, labLine, pushLines } from '../../controller/cli/demo-lines.ts';
+import { eventLines, isStory, labLine, pushLines, storyLines } from '../../controller/cli/demo-lines.ts';
 import { isHeld, isInSyncWith, isReady, splitOf } from '../../controller/cli/demo-watch.ts';
 import { validateCommit } from '../../controller/cli/manifests.ts';
 import { readConfig } from '../../controller/config/read.ts';
@@ -109,11 +109,19 @@ describe('what is shown', () => {
     expect(eventLines([{ ...drift, message: 'x drifted (qmstop by ana@pve)' }, { ...drift, message: 'x drifted' }], STYLE)).toEqual(['  12:30:05  drift     x drifted (qmstop by ana@pve)', '  12:30:05  drift     x drifted [by ana@pve]']);
   });
 
+  test('daemons and cluster in the order in which it happened, events of one kind together', () => {
+    const held = (seconds: number, name: string) => ({ at: AT + seconds * 1000, type: 'held', ref: { kind: 'VirtualMachine', name }, message: `VirtualMachine/${name} is held: BUSY` });
+    const lab = (seconds: number, text: string) => ({ at: AT + seconds * 1000, text: `   1.0 pve: ${text}` });
+    expect(storyLines([held(1, 'a'), held(1, 'b'), held(3, 'c')], [lab(2, 'power off'), lab(0, 'power on'), lab(4, 'members: x')], STYLE)).toEqual([
+      '  12:30:05  cluster   pve: power on', '  12:30:06  held      2 objects: BUSY (a, b)', '  12:30:07  cluster   pve: power off', '  12:30:08  held      VirtualMachine/c is held: BUSY', '  12:30:09  cluster   pve: members: x',
+    ]);
+  });
+
   test('of the cluster only what belongs to a lost node', () => {
     const line = "   248.2 prox1-lab: crm: node 'proxmox-lab': state changed from 'unknown' => 'fence'";
     expect([isStory(line), isStory('    70.0 pve: power off'), isStory('    70.0 pve: task qmstart 200 started')]).toEqual([true, true, false]);
     expect([isStory('    70.0 pve: keepalived cluster: MASTER'), isStory('    70.0 pve: keepalived cluster: BACKUP')]).toEqual([true, false]);
-    expect(labLine(line, AT, STYLE)).toEqual(['  12:30:05  cluster   node proxmox-lab: state changed from unknown => fence']);
+    expect(labLine({ text: line, at: AT }, STYLE)).toEqual(['  12:30:05  cluster   node proxmox-lab: state changed from unknown => fence']);
   });
 });
 
