@@ -13,7 +13,7 @@ import { createSsh } from '../../controller/env/ssh.ts';
 import type { SshDoor } from '../../controller/env/ssh.ts';
 import { Link } from './link.ts';
 
-const MEMORY_MIB = 320;
+const MEMORY_MIB = 256;
 const DISK_BYTES = 512 * 1024 * 1024;
 /** A machine that is itself virtual may have a /dev/kvm in which nothing ever runs, so it is only used when asked for. */
 const IS_KVM = process.env['LATIDO_REAL_KVM'] === '1';
@@ -51,12 +51,12 @@ export interface Lab {
   close(): Promise<void>;
 }
 
-export async function openLab(image: string, cache: string, names: readonly [string, string]): Promise<Lab> {
-  await forget(cache);
+/** @param at a number that no other lab has that is open at the same time */
+export async function openLab(image: string, cache: string, names: readonly [string, string], at: number): Promise<Lab> {
   const folder = await mkdtemp(join(cache, `run-${process.pid}-`));
   const sockets = await mkdtemp(join(tmpdir(), 'latido-real-'));
   const running = new Map<number, ChildProcess>();
-  const machineOf = (name: string, number: number): Machine => ({ name, number, address: `127.77.0.${number}`, replication: `10.77.1.${number}`, folder: join(folder, name) });
+  const machineOf = (name: string, number: number): Machine => ({ name, number, address: `127.77.${at}.${number}`, replication: `10.77.1.${number}`, folder: join(folder, name) });
   const machines = [machineOf(names[0], 1), machineOf(names[1], 2)] as const;
   const link = await Link.open(sockets, machines.map(({ number }) => number));
   const port = await freePort(machines[0].address);
@@ -95,7 +95,7 @@ export async function openLab(image: string, cache: string, names: readonly [str
 }
 
 /** What runs left behind that were ended by force. */
-async function forget(cache: string): Promise<void> {
+export async function forgetRuns(cache: string): Promise<void> {
   for (const name of await readdir(cache)) {
     const [, pid] = /^run-(\d+)-/.exec(name) ?? [];
     if (pid !== undefined && !isAlive(Number(pid))) await rm(join(cache, name), { recursive: true, force: true });

@@ -8,12 +8,13 @@ import { adoptedChapter } from './adopted-chapter.ts';
 import { openBench, wipe } from './bench.ts';
 import type { Bench, Chapter } from './bench.ts';
 import { factsChapter } from './facts-chapter.ts';
-import { openLab } from './machines.ts';
+import { forgetRuns, openLab } from './machines.ts';
 import type { Lab } from './machines.ts';
 import { sharedChapter } from './shared-chapter.ts';
 import { singleChapter } from './single-chapter.ts';
 
-const CHAPTERS: readonly Chapter[] = [sharedChapter, singleChapter, adoptedChapter, factsChapter];
+/** Played at the same time, each on machines of its own: most of the time they wait. */
+const LANES: readonly (readonly Chapter[])[] = [[sharedChapter, factsChapter], [singleChapter, adoptedChapter]];
 const NODES = ['pve1', 'pve2'] as const;
 const SHOWN_PACKAGES = /^(?:drbd-utils|lvm2|openssh-server|linux-image-.*)$/;
 
@@ -29,46 +30,53 @@ async function main(): Promise<number> {
     console.log(`skipped: ${image.skipped}\n0 passed, 0 failed`);
     return 0;
   }
-  const lab = await openLab(image.folder, cache, NODES);
-  const stop = () => void lab.close().finally(() => process.exit(1));
+  await forgetRuns(cache);
+  const lanes = LANES.map((chapters) => chapters.filter(({ title }) => only === undefined || title.includes(only))).filter((chapters) => chapters.length > 0 || keep);
+  const labs = await Promise.all(lanes.map((_, at) => openLab(image.folder, cache, NODES, at)));
+  const close = () => Promise.all(labs.map((lab) => lab.close()));
+  const stop = () => void close().finally(() => process.exit(1));
   process.once('SIGINT', stop).once('SIGTERM', stop);
   try {
-    await Promise.all(lab.machines.map((machine) => lab.start(machine)));
-    const bench = await openBench(lab, trace ? (line) => console.error(`        ${line}`) : undefined);
-    console.log(`two machines after ${seconds(started)}: DRBD ${bench.drbd}, ${versions(lab)}`);
-    const results: Result[] = [];
-    for (const chapter of CHAPTERS) results.push(...await playChapter(chapter, bench));
-    const failed = results.filter(({ outcome }) => outcome === 'failed').length;
-    if (!bench.drbd.startsWith('9')) console.log('DRBD 9: not here, recorded outputs only');
+    const results = (await Promise.all(lanes.map((chapters, at) => playLane(chapters, labs[at])))).flat();
+    const failed = results.filter((isPassed) => !isPassed).length;
     console.log(`all in ${seconds(started)}`);
-    if (keep) await lookAround(lab);
-    await bench.ssh.close();
-    console.log(`${results.filter(({ outcome }) => outcome === 'passed').length} passed, ${failed} failed`);
+    if (keep) await lookAround(labs);
+    console.log(`${results.length - failed} passed, ${failed} failed`);
     return failed > 0 || results.length === 0 ? 1 : 0;
   } finally {
-    await lab.close();
+    await close();
   }
 }
 
-interface Result { readonly name: string; readonly outcome: 'passed' | 'failed' }
+async function playLane(chapters: readonly Chapter[], lab: Lab | undefined): Promise<readonly boolean[]> {
+  if (!lab) throw new Error('a lane has machines');
+  const started = realClock.now();
+  await Promise.all(lab.machines.map((machine) => lab.start(machine)));
+  const bench = await openBench(lab, trace ? (line) => console.error(`        ${line}`) : undefined);
+  console.log(`two machines after ${seconds(started)}: DRBD ${bench.drbd}, ${versions(lab)}`);
+  if (!bench.drbd.startsWith('9')) console.log('DRBD 9: not here, recorded outputs only');
+  const results: boolean[] = [];
+  for (const chapter of chapters) results.push(...await playChapter(chapter, bench));
+  await bench.ssh.close();
+  return results;
+}
 
 /** A story goes on where the one before ended, so after a failure the rest of its chapter says nothing. */
-async function playChapter(chapter: Chapter, bench: Bench): Promise<readonly Result[]> {
-  if (only !== undefined && !chapter.title.includes(only)) return [];
-  console.log(`\n${chapter.title}`);
-  await wipe(bench);
+async function playChapter(chapter: Chapter, bench: Bench): Promise<readonly boolean[]> {
   const stories = chapter.stories(bench);
-  const results: Result[] = [];
-  for (const { name, play } of stories) {
+  const results: boolean[] = [];
+  const tell = (how: string, started: number, name: string, more = '') => console.log(`${how.padEnd(4)} ${seconds(started).padStart(7)}  ${chapter.title}: ${name}${more}`);
+  for (const [at, { name, play }] of stories.entries()) {
     const started = realClock.now();
     try {
+      if (at === 0) await wipe(bench);
       await play();
-      results.push({ name, outcome: 'passed' });
-      console.log(`  ok    ${seconds(started).padStart(7)}  ${name}`);
+      results.push(true);
+      tell('ok', started, name);
     } catch (error) {
-      results.push({ name, outcome: 'failed' });
-      console.log(`  FAIL  ${seconds(started).padStart(7)}  ${name}\n${(error instanceof Error ? error.stack ?? error.message : String(error)).replaceAll(/^/gm, '          ')}`);
-      if (results.length < stories.length) console.log(`        ${stories.length - results.length} more of this chapter were not played`);
+      results.push(false);
+      tell('FAIL', started, name, `\n${(error instanceof Error ? error.stack ?? error.message : String(error)).replaceAll(/^/gm, '          ')}`);
+      if (results.length < stories.length) console.log(`     ${stories.length - results.length} more of this chapter were not played`);
       break;
     } finally {
       bench.lab.link.heal();
@@ -88,8 +96,8 @@ function buildImage(): Promise<{ readonly folder: string } | { readonly skipped:
   });
 }
 
-async function lookAround(lab: Lab): Promise<void> {
-  console.log(`\nThe machines run until this is ended (Ctrl-C):\n${lab.machines.map((machine) => `  ${lab.command(machine)}`).join('\n')}`);
+async function lookAround(labs: readonly Lab[]): Promise<void> {
+  console.log(`\nThe machines run until this is ended (Ctrl-C):\n${labs.flatMap((lab) => lab.machines.map((machine) => `  ${lab.command(machine)}`)).join('\n')}`);
   for (;;) await realClock.sleep(60_000);
 }
 
