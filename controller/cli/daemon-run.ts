@@ -28,10 +28,13 @@ export async function runCommand(dir: string | undefined, options: RunOptions, c
   const place = configPlace(dir, options, world);
   let setup = await setUp(await place.read(), world);
   return context.interruptible<ExitCode>(async (signal) => {
+    let before: Setup | undefined;
     while (!signal.aborted) {
-      const end = await runOnce(setup, signal, context);
+      const end = await runOnce(setup, signal, context).catch((error: unknown) => refused(error, before, world));
       if (end === 'stopped') break;
-      setup = end === 'told' ? await setUpAgain(place, setup, world) : await setUp(setup.config, world);
+      if (typeof end === 'object') [setup, before] = [end, undefined];
+      else if (end === 'told') [setup, before] = [await setUpAgain(place, setup, world), setup];
+      else [setup, before] = [await setUp(setup.config, world), undefined];
     }
     return 0;
   }, () => 'Left at once. The next start waits for what is still running.\n');
@@ -47,6 +50,17 @@ async function setUp(config: DaemonConfig, world: World): Promise<Setup> {
   return { config, source, store, cluster: await clusterNow(config.cluster, source, store, world) };
 }
 
+/** What shows only once the cluster is opened. @param before what was in force until the configuration was read again */
+function refused(error: unknown, before: Setup | undefined, world: World): Setup {
+  if (!(error instanceof Failure) || before === undefined) throw error;
+  tellRefused(error, world);
+  return before;
+}
+
+function tellRefused({ findings }: Failure, world: World): void {
+  world.daemon.warn(`${findingsText(findings, PLAIN).trimEnd()}\nThe old configuration stays in force.`);
+}
+
 /** A configuration that cannot be used is told, and the old one stays in force. */
 export async function setUpAgain(place: ConfigPlace, old: Setup, world: World): Promise<Setup> {
   try {
@@ -57,7 +71,7 @@ export async function setUpAgain(place: ConfigPlace, old: Setup, world: World): 
     return setup;
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    world.daemon.warn(`${findingsText(error.findings, PLAIN).trimEnd()}\nThe old configuration stays in force.`);
+    tellRefused(error, world);
     return old;
   }
 }

@@ -48,6 +48,13 @@ spec: { vmid: 101, config: { memory: ${memory} } }
 `);
 }
 
+/** Beside the folder that is followed. */
+async function configured(state: string, more: string): Promise<string> {
+  const file = `${folder}-programs/config.yaml`;
+  await writeFile(file, `cluster: lab\nsource: { directory: ${folder} }\nstate: ${state}\n${more}\n`);
+  return file;
+}
+
 async function startLab(): Promise<{ readonly endpoint: string; readonly fingerprint: string }> {
   const lab = latido('lab', '--port', '0', '--nodes', '1', '--speed', '10', '--json');
   const text = await heard(lab.stdout, /^\}$/m);
@@ -84,7 +91,8 @@ test('a folder is followed; the daemon excludes apply, answers, survives kill -9
   await first;
   expect((await latido('status', '--state', state)).stderr).toMatch(/^DAEMON_ABSENT: no daemon answers at/);
 
-  const second = latido('run', folder, '--state', state);
+  const config = await configured(state, '');
+  const second = latido('run', '--config', config);
   await heard(second.stderr, /the lease is ours/);
   const taken = heard(second.stderr, /is in force/);
   await manifests(endpoint, fingerprint, 768);
@@ -93,6 +101,10 @@ test('a folder is followed; the daemon excludes apply, answers, survives kill -9
   const set = heard(second.stderr, /set memory/);
   expect((await latido('resume', 'VirtualMachine/web', '--state', state)).exitCode).toBe(0);
   await set;
+  const again = heard(second.stderr, /The old configuration stays in force\.[^]*the lease is ours/);
+  await configured(state, 'follow: { address: 192.0.2.7 }');
+  second.kill('SIGHUP');
+  expect(await again).toContain('CONFIG_INVALID: follow is for the nodes of a cluster');
   second.kill('SIGTERM');
   expect((await second).exitCode).toBe(0);
 }, PATIENCE_MS);
