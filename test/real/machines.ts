@@ -18,7 +18,7 @@ const DISK_BYTES = 512 * 1024 * 1024;
 /** A machine that is itself virtual may have a /dev/kvm in which nothing ever runs, so it is only used when asked for. */
 const IS_KVM = process.env['LATIDO_REAL_KVM'] === '1';
 /** What a processor has beyond this one takes longer to imitate than it saves. */
-const PROCESSOR = IS_KVM ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi,tb-size=128', '-cpu', 'Nehalem'];
+const PROCESSOR = IS_KVM ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi,tb-size=256', '-cpu', 'Nehalem'];
 /** Without hardware virtualisation, on a machine that has other things to do. */
 const BOOT_MS = 240_000;
 const LOOK_MS = 200;
