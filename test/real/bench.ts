@@ -103,7 +103,7 @@ export async function lines(bench: Bench, resource: string): Promise<readonly [s
 }
 
 /** Waits until both tell this of themselves; states between two others pass by. */
-export async function expectLines(bench: Bench, resource: string, expected: readonly [string, string], timeoutMs = 60_000): Promise<void> {
+export async function expectLines(bench: Bench, resource: string, expected: readonly [string, string], timeoutMs = 180_000): Promise<void> {
   await until(async () => {
     const told = await lines(bench, resource);
     return told[0] === expected[0] && told[1] === expected[1] ? undefined : `\n  told     ${told.join('\n           ')}\n  expected ${expected.join('\n           ')}`;

@@ -124,14 +124,14 @@ export const factsChapter: Chapter = {
         name: 'a split brain, known before the line heals', play: async () => {
           lab.link.cut();
           await write(bench, first, DEVICE, 1);
-          await until(async () => ((await lines(bench, NAME))[1].includes('Connecting') ? undefined : 'the cut is not noticed'), 60_000);
+          await until(async () => ((await lines(bench, NAME))[1].includes('Connecting') ? undefined : 'the cut is not noticed'), 180_000);
           await sh(second, 'drbdadm primary byhand');
           await write(bench, second, DEVICE, 1, 2);
           const [found] = splitsOf(NAME, [first.name, second.name], await bench.facts('drbd', 'drift'));
           assert.deepEqual(found?.nodes, [first.name, second.name]);
           event = found.id;
           lab.link.heal();
-          await until(async () => ((await lines(bench, NAME)).some((told) => told.includes('StandAlone')) ? undefined : 'no side is StandAlone'), 60_000);
+          await until(async () => ((await lines(bench, NAME)).some((told) => told.includes('StandAlone')) ? undefined : 'no side is StandAlone'), 180_000);
           assert.equal(splitsOf(NAME, [first.name, second.name], await bench.facts('drbd', 'drift'))[0]?.id, event, 'the same event after the handshake');
         },
       },
@@ -147,7 +147,7 @@ export const factsChapter: Chapter = {
       {
         name: 'it is back, and the split brain still known', play: async () => {
           await lab.start(second);
-          await until(async () => ((await lines(bench, NAME))[1].startsWith('unread') ? 'it does not tell' : undefined), 60_000);
+          await until(async () => ((await lines(bench, NAME))[1].startsWith('unread') ? 'it does not tell' : undefined), 180_000);
           const [, other] = await both('drbd', 'drift');
           assert.equal(line(other, NAME), 'down, metadata present');
           assert.equal(splitsOf(NAME, [first.name, second.name], await bench.facts('drbd', 'drift'))[0]?.id, event);

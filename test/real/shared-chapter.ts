@@ -69,12 +69,12 @@ export const sharedChapter: Chapter = {
           await sh(first, `lvchange -ay ${GROUP}/one`);
           await sh(second, `lvchange -ay ${GROUP}/two`);
           lab.link.cut();
-          await until(async () => ((await lines(bench, NAME)).every((told) => / Connecting /.test(told)) ? undefined : 'the cut is not noticed'), 120_000);
+          await until(async () => ((await lines(bench, NAME)).every((told) => / Connecting /.test(told)) ? undefined : 'the cut is not noticed'), 180_000);
           one = await write(bench, first, ONE, 4);
           await write(bench, second, TWO, 4);
           event = eventOf(await product.plan(manifest('64M', RATE)));
           lab.link.heal();
-          await until(async () => ((await lines(bench, NAME)).some((told) => / StandAlone /.test(told)) ? undefined : 'no side is StandAlone'), 120_000);
+          await until(async () => ((await lines(bench, NAME)).some((told) => / StandAlone /.test(told)) ? undefined : 'no side is StandAlone'), 180_000);
           const plan = await product.plan(manifest('64M', 'resyncRate: 30M'));
           assert.equal(eventOf(plan), event, 'the same event after the handshake');
           const untouched = plan.changes.filter(({ ref }) => ref.name === NAME).flatMap(({ steps }) => steps).filter(({ hold }) => hold === undefined);

@@ -28,7 +28,7 @@ export const singleChapter: Chapter = {
       const [one, other] = await Promise.all(sides.map((machine) => digest(bench, machine, BACKING, SEEN_MIB)));
       assert.equal(one, other, 'both copies are the same');
     };
-    const cutNoticed = () => until(async () => ((await lines(bench, NAME)).every((told) => / Connecting /.test(told)) ? undefined : 'the cut is not noticed'), 120_000);
+    const cutNoticed = () => until(async () => ((await lines(bench, NAME)).every((told) => / Connecting /.test(told)) ? undefined : 'the cut is not noticed'), 180_000);
     return [
       {
         name: 'from nothing, on disks that held something before, copied once from one node', play: async () => {
@@ -49,7 +49,7 @@ export const singleChapter: Chapter = {
           const plan = await product.plan(manifest(QUICK, policies));
           assert.deepEqual(plan.changes.filter(({ ref }) => ref.name === NAME).flatMap(({ steps }) => steps).map(({ title }) => title), [], `nothing to do but to wait:\n${outline(plan)}`);
           lab.link.heal();
-          await expectLines(bench, NAME, written, 120_000);
+          await expectLines(bench, NAME, written, 180_000);
           await product.expectInSync(manifest(QUICK, policies));
           await expectCopies();
         },
@@ -62,7 +62,7 @@ export const singleChapter: Chapter = {
           await sh(second, `drbdadm primary ${NAME} && drbdadm secondary ${NAME}`);
           await sh(first, `drbdadm secondary ${NAME}`);
           lab.link.heal();
-          await expectLines(bench, NAME, rest, 120_000);
+          await expectLines(bench, NAME, rest, 180_000);
           await product.expectInSync(manifest(QUICK, policies));
           await expectCopies();
         },
@@ -76,7 +76,7 @@ export const singleChapter: Chapter = {
           data = await write(bench, first, device, 4);
           await cutNoticed();
           lab.link.heal();
-          await until(async () => ((await lines(bench, NAME))[0].includes('SyncSource') ? undefined : 'no resync'), 120_000);
+          await until(async () => ((await lines(bench, NAME))[0].includes('SyncSource') ? undefined : 'no resync'), 180_000);
           const during = await product.plan(manifest(SLOW, policies));
           assert.match(JSON.stringify(during), /resync/, 'a plan tells of the resync');
           await product.powerOff(second);
