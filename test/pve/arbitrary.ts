@@ -9,6 +9,7 @@ type Text = fc.Arbitrary<string>;
 
 const hex = (length: number): Text => fc.array(fc.constantFrom(...'0123456789abcdef'), { minLength: length, maxLength: length }).map((digits) => digits.join(''));
 const word: Text = fc.stringMatching(/^[a-z][a-z0-9]{1,7}$/);
+const anyText: Text = fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9 ._-]{4,12}$/);
 const octet = fc.integer({ min: 0, max: 255 });
 const ipv4: Text = fc.tuple(octet, octet, octet, octet).map((parts) => parts.join('.'));
 const ipv6: Text = fc.oneof(
@@ -69,13 +70,18 @@ function numberOf(param: Param): fc.Arbitrary<number | string> {
   return fc.oneof(one, one.map(String));
 }
 
+/** By pattern: making one costs more than what is drawn from it. */
+const matching = new Map<string, Text>();
+
 /** The pattern as JavaScript has it, with one group around it so that it describes the whole text. */
 function plainText(param: Param): Text {
-  if (param.pattern === undefined) return fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9 ._-]{4,12}$/);
+  if (param.pattern === undefined) return anyText;
   if (param.pattern.includes('\\0\\w+=')) return environment;
   const source = param.pattern.replaceAll(/\(\?\^[a-z]*:\^?/g, '(?:').replaceAll('$)', ')').replaceAll(/\{,(\d+)\}/g, '{0,$1}');
   const isPlain = (text: string) => /^[\x20-\x7e\0]+$/.test(text) && text.trim() !== '';
-  return fc.stringMatching(new RegExp(`^(?:${source})$`), { size: 'xsmall' }).filter(isPlain);
+  const known = matching.get(source) ?? fc.stringMatching(new RegExp(`^(?:${source})$`), { size: 'xsmall' }).filter(isPlain);
+  matching.set(source, known);
+  return known;
 }
 
 function propertyString(keys: Keys, format: string | undefined, version: string): Text {
