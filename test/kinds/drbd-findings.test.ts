@@ -13,13 +13,14 @@ describe('by itself', () => {
   test.each<[rule: string, spec: object, fact: string | undefined]>([
     ['a plain one is right', PLAIN, undefined],
     ['two writers need protocol C', { ...PLAIN, dualPrimary: true, protocol: 'A' }, 'POLICY_INVALID spec.protocol: dualPrimary needs protocol C: with A a write is done before the other node has it'],
+    ['so is one without ports', { ...PLAIN, nodes: { pve1: { address: '10.0.0.1', volumeGroup: 'pve' }, pve2: { address: '10.0.0.2', volumeGroup: 'pve' } } }, undefined],
     ['shared storage needs two writers', { ...PLAIN, storage: SPEC.storage }, 'POLICY_INVALID spec.storage: storage on all nodes needs dualPrimary: true'],
     ['data lies somewhere', { ...PLAIN, nodes: { ...SPEC.nodes, pve2: { address: '10.0.0.2:7788' } } }, 'MANIFEST_SCHEMA spec.nodes.pve2: it does not say where its data lies'],
     ['and in one place', { ...PLAIN, nodes: { ...SPEC.nodes, pve2: { address: '10.0.0.2:7788', volumeGroup: 'pve', device: '/dev/sdb' } } }, 'MANIFEST_SCHEMA spec.nodes.pve2: a copy lies in one place'],
     ['one copy is none', { ...PLAIN, nodes: { ...SPEC.nodes, pve2: { address: '10.0.0.2:7788', diskless: true } } }, 'MANIFEST_SCHEMA spec.nodes: fewer than two of its nodes hold data'],
     ['the first source has a copy', { ...PLAIN, initialSync: { from: 'pve9' } }, 'REFERENCE_MISSING spec.initialSync.from: pve9 holds no copy of it'],
     ['so has the victim', { ...PLAIN, resolveSplitBrain: { discard: 'pve9', event: '00000000-00000000' } }, 'REFERENCE_MISSING spec.resolveSplitBrain.discard: pve9 is none of its nodes'],
-    ['an address is one', { ...PLAIN, nodes: { ...SPEC.nodes, pve2: { address: '10.0.0.256:7788', volumeGroup: 'pve' } } }, "OPTION_INVALID spec.nodes.pve2.address: '10.0.0.256:7788' is not an address with a port"],
+    ['an address is one', { ...PLAIN, nodes: { ...SPEC.nodes, pve2: { address: '10.0.0.256:7788', volumeGroup: 'pve' } } }, "OPTION_INVALID spec.nodes.pve2.address: '10.0.0.256:7788' is not an address"],
     ['the group on it is not the group below it', { ...SPEC, storage: { id: 'x1', volumeGroup: 'pve' } }, 'POLICY_INVALID spec.storage.volumeGroup: pve is the volume group below the resource, and another is made on it'],
   ])('%s', (_, spec, fact) => expect(findings(spec)).toEqual(fact === undefined ? [] : [fact]));
 });

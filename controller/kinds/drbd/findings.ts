@@ -9,6 +9,7 @@ import { compareText, refText } from '../../model/ref.ts';
 import { isNodeAwaited } from '../node/awaited.ts';
 import { findingsOf, guessFix } from '../option-findings.ts';
 import type { Found } from '../option-findings.ts';
+import { portOf } from './ports.ts';
 import { isSameDevice } from './scene.ts';
 import { DRBD_NAME } from './schema.ts';
 import { verifyFindings } from './verify-findings.ts';
@@ -39,7 +40,7 @@ function nodeFindings({ spec }: Resource, found: Found): readonly Finding[] {
       const said = [volumeGroup, device, diskless || undefined].filter((one) => one !== undefined).length;
       return said === 1 ? [] : [found('MANIFEST_SCHEMA', `spec.nodes.${name}`, said === 0 ? 'it does not say where its data lies' : 'a copy lies in one place', 'write one of volumeGroup, device and diskless: true')];
     }),
-    ...nodes.flatMap(([name, { address }]) => (isAddress(address) ? [] : [found('OPTION_INVALID', `spec.nodes.${name}.address`, `'${address}' is not an address with a port`, 'write for example 10.0.0.40:7788')])),
+    ...nodes.flatMap(([name, { address }]) => (isAddress(address) ? [] : [found('OPTION_INVALID', `spec.nodes.${name}.address`, `'${address}' is not an address`, 'write for example 10.0.0.40:7788, or 10.0.0.40')])),
     ...ids.filter(({ nodeId }, at) => ids.findIndex((one) => one.nodeId === nodeId) !== at).map(({ name, nodeId }) => found('DUPLICATE', `spec.nodes.${name}.nodeId`, `node id ${nodeId} is taken twice`)),
     ...addresses.filter(({ address }, at) => addresses.findIndex((one) => one.address === address) !== at).map(({ name, address }) => found('DUPLICATE', `spec.nodes.${name}.address`, `${address} is the address of two copies`)),
     ...(holding.length < 2 ? [found('MANIFEST_SCHEMA', 'spec.nodes', 'fewer than two of its nodes hold data', 'name two nodes with a volumeGroup or a device')] : []),
@@ -47,9 +48,9 @@ function nodeFindings({ spec }: Resource, found: Found): readonly Finding[] {
 }
 
 function isAddress(text: string): boolean {
-  const [, port] = /:(\d+)$/.exec(text) ?? [];
-  const octets = /^(\d+)\.(\d+)\.(\d+)\.(\d+):/.exec(text)?.slice(1) ?? [];
-  return Number(port) > 0 && Number(port) < 65_536 && octets.every((octet) => Number(octet) < 256);
+  const port = portOf(text) ?? 1;
+  const octets = /^(\d+)\.(\d+)\.(\d+)\.(\d+)(?::|$)/.exec(text)?.slice(1) ?? [];
+  return port > 0 && port < 65_536 && octets.every((octet) => Number(octet) < 256);
 }
 
 function ruleFindings({ spec }: Resource, found: Found): readonly Finding[] {
@@ -72,7 +73,7 @@ function clashes(object: Resource, desired: Desired, found: Found): readonly Fin
     ...Object.entries(object.spec.nodes).flatMap(([name, own]) => {
       const theirs = other.spec.nodes[name];
       return [
-        ...(theirs?.address === own.address ? [found('DUPLICATE', `spec.nodes.${name}.address`, `${refText(other.ref)} has ${own.address} already`, 'give each resource a port of its own')] : []),
+        ...(theirs?.address === own.address && portOf(own.address) !== undefined ? [found('DUPLICATE', `spec.nodes.${name}.address`, `${refText(other.ref)} has ${own.address} already`, 'give each resource a port of its own')] : []),
         ...(theirs?.device !== undefined && isSameDevice(theirs.device, own.device) ? [found('DUPLICATE', `spec.nodes.${name}.device`, `${refText(other.ref)} has ${theirs.device} already: two resources on one disk destroy each other`, 'give it a device of its own')] : []),
       ];
     }),

@@ -12,6 +12,7 @@ import { compareText } from '../../model/ref.ts';
 import type { Step } from '../../model/step.ts';
 import { parseSize } from '../../pve/sizes.ts';
 import { isNewGeneration } from '../../safety/generations.ts';
+import { withPorts } from './ports.ts';
 import type { DrbdNodeSpec, DrbdSpec } from './schema.ts';
 
 export type Backing =
@@ -54,7 +55,8 @@ export interface Scene {
   readonly desired: Desired;
 }
 
-export function sceneOf(name: string, spec: DrbdSpec, facts: Facts, desired: Desired, mark: string): Scene {
+export function sceneOf(name: string, written: DrbdSpec, facts: Facts, desired: Desired, mark: string): Scene {
+  const spec = withPorts(name, written, facts, desired);
   const names = Object.keys(spec.nodes).sort(compareText);
   const copies = names.flatMap((node) => copyOf(name, node, spec.nodes[node], facts) ?? []);
   const leaving = holdersOf(name, facts).filter((node) => !names.includes(node)).flatMap((node) => copyOf(name, node, undefined, facts) ?? []);

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../model/json.ts';
 import type { SecretRef } from '../../model/secret.ts';
 
 export interface DrbdNodeSpec {
-  /** `10.0.0.40:7788`. */
+  /** `10.0.0.40:7788`, or without the port (ports.ts). */
   readonly address: string;
   /** The backing volume is a logical volume of this group, named as the resource; or `device` is the backing device itself. */
   readonly volumeGroup?: string;
@@ -62,7 +62,7 @@ export const DRBD_SCHEMA: JsonObject = {
     nodes: {
       type: 'object', minProperties: 2, maxProperties: 16, propertyNames: { pattern: NODE_NAME }, description: 'Where its copies lie: two with DRBD 8.4, of which one may be replaced at a time; more with 9, and they come and go. A node that leaves lets go of its copy first, which stays on its disk. The names are those of the nodes.',
       additionalProperties: fields('One copy.', {
-        address: { type: 'string', pattern: '^(?:[0-9]{1,3}(?:\\.[0-9]{1,3}){3}|\\[[0-9A-Fa-f:.]+\\]):[0-9]{2,5}$', description: 'Address and port for replication, `10.0.0.40:7788`; best a line of its own between the nodes.' },
+        address: { type: 'string', pattern: '^(?:[0-9]{1,3}(?:\\.[0-9]{1,3}){3}|\\[[0-9A-Fa-f:.]+\\])(?::[0-9]{2,5})?$', description: 'Address for replication, `10.0.0.40:7788`; best a line of its own between the nodes. Without a port the lowest is taken that is free on all its nodes, from 7788 on, and then for good.' },
         volumeGroup: { ...LVM_NAME, description: 'The volume group of the node in which the backing volume is made.' },
         device: { type: 'string', pattern: '^/dev/[A-Za-z0-9][A-Za-z0-9/_.:+-]{0,200}$', description: 'Instead of a volume group: the backing device itself. It must be empty, unless the resource is there already and is adopted.' },
         diskless: { type: 'boolean', default: false, description: 'Holds no data and gives its vote; from DRBD 9 on.' },
