@@ -10,6 +10,7 @@ import type { Ref } from '../model/ref.ts';
 import type { Hold, Step } from '../model/step.ts';
 import { changesOf, opsOf } from './collection-ops.ts';
 import type { Op, OptionRules } from './collection-ops.ts';
+import { heldStep } from './held-step.ts';
 import { hasMark } from './mark.ts';
 
 /** An object as it is: its options by Proxmox's names. */
@@ -90,11 +91,6 @@ function stepsOf<Spec extends object>(row: Collection<Spec>, change: Change<Spec
 
 function refusedSteps(ops: readonly Op[]): readonly Step[] {
   return ops.flatMap((op) => (op.op === 'refused' ? [heldStep(`change ${op.path}`, { code: 'REFUSED', reason: op.reason, approvable: false })] : []));
-}
-
-/** A step that is shown and never done as things are: it waits for what is always asked first. */
-function heldStep(title: string, hold: Hold): Step {
-  return { title, action: { via: 'wait', until: { is: 'quorate' } }, guards: [{ is: 'quorate' }], risk: 'none', locks: [], timeoutMs: WRITE_TIMEOUT_MS, hold };
 }
 
 /** Writing a file of the cluster waits at most 10 s for its lock; a storage is activated within the call as well. */

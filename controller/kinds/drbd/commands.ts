@@ -5,6 +5,7 @@ import type { ResText } from '../../drbd/res-text.ts';
 import type { Condition, Hold, Risk, Step } from '../../model/step.ts';
 import type { Stdin } from '../../model/doors.ts';
 import { printSize } from '../../pve/sizes.ts';
+import { heldStep } from '../held-step.ts';
 import type { Copy, Scene } from './scene.ts';
 import { deviceOf, nodesOf } from './scene.ts';
 
@@ -34,11 +35,6 @@ export function command(node: string, title: string, argv: readonly string[], { 
 
 export function wait(title: string, until: Condition, timeoutMs: number): Step {
   return { title, action: { via: 'wait', until }, guards: [], risk: 'none', locks: [], timeoutMs };
-}
-
-/** Shown and never done as things are. */
-export function heldStep(title: string, hold: Hold): Step {
-  return { title, action: { via: 'wait', until: { is: 'quorate' } }, guards: [], risk: 'none', locks: [], timeoutMs: COMMAND_MS, hold };
 }
 
 export function refused(title: string, reason: string): Step {

@@ -1,5 +1,4 @@
 // In: a resource's manifest. Out: every mistake that can be known without a cluster, or with what its nodes told. Pure.
-import { parseResFile } from '../../drbd/res-file.ts';
 import { objectsOf } from '../../model/desired.ts';
 import type { Desired, DesiredObject } from '../../model/desired.ts';
 import { nodeFact } from '../../model/facts.ts';
@@ -10,6 +9,7 @@ import { isNodeAwaited } from '../node/awaited.ts';
 import { findingsOf, guessFix } from '../option-findings.ts';
 import type { Found } from '../option-findings.ts';
 import { portOf } from './ports.ts';
+import { hostsOn } from './res-hosts.ts';
 import { isSameDevice } from './scene.ts';
 import { DRBD_NAME } from './schema.ts';
 import { verifyFindings } from './verify-findings.ts';
@@ -109,12 +109,11 @@ function versionFindings({ spec }: Resource, { facts }: KindContext, found: Foun
 /** Resources that no manifest names: drbdadm would refuse a second one on their port or minor, but not on their disk. */
 function strangers(object: Resource, { facts, desired }: KindContext, found: Found): readonly Finding[] {
   const named = new Set(objectsOf(desired, 'DrbdResource').map(({ ref }) => ref.name));
-  return Object.entries(object.spec.nodes).flatMap(([node, own]) => [...facts.storageNodes?.get(node)?.resFiles.values() ?? []].flatMap((text) => {
-    const files = parseResFile(text);
-    const hosts = typeof files === 'string' ? [] : files.filter(({ name }) => name !== object.ref.name && !named.has(name)).flatMap(({ name, hosts: all }) => all.filter((host) => host.name === node).map((host) => ({ ...host, resource: name })));
+  return Object.entries(object.spec.nodes).flatMap(([node, own]) => {
+    const hosts = hostsOn(node, facts).filter(({ name, resource }) => name === node && resource !== object.ref.name && !named.has(resource));
     return hosts.flatMap(({ resource, disk, address }) => [
       ...(address === own.address ? [found('DUPLICATE', `spec.nodes.${node}.address`, `resource ${resource} on ${node} has ${own.address} already`, 'use another port')] : []),
       ...(disk !== undefined && isSameDevice(disk, own.device ?? (own.volumeGroup === undefined ? undefined : `/dev/${own.volumeGroup}/${object.ref.name}`)) ? [found('DUPLICATE', `spec.nodes.${node}`, `resource ${resource} on ${node} lies on ${disk} already`, 'give it a device of its own')] : []),
     ]);
-  }));
+  });
 }

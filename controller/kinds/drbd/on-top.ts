@@ -2,7 +2,8 @@
 // Must never put LVM on what holds anything, nor where LVM sees the backing device as well: it would write past DRBD.
 import type { PhysicalVolumeFact } from '../../model/node-facts.ts';
 import type { Condition, Hold, Step } from '../../model/step.ts';
-import { command, heldStep, lookAgain, makePhysical, withHold } from './commands.ts';
+import { heldStep } from '../held-step.ts';
+import { command, lookAgain, makePhysical, withHold } from './commands.ts';
 import type { Copy, Scene, Work } from './scene.ts';
 import { deviceOf, diskful, isNewCopy, nodesOf } from './scene.ts';
 

@@ -1,10 +1,10 @@
 // In: addresses of a manifest, some without a port. Out: the same with one: that in force, else the lowest that is free on all its
 // nodes, from the one on that DRBD's own examples use; resources without one choose in the order of their names. Pure.
-import { parseResFile } from '../../drbd/res-file.ts';
 import { objectsOf } from '../../model/desired.ts';
 import type { Desired } from '../../model/desired.ts';
 import type { Facts } from '../../model/facts.ts';
 import { compareText } from '../../model/ref.ts';
+import { hostsOn } from './res-hosts.ts';
 import type { DrbdSpec } from './schema.ts';
 
 const FIRST_PORT = 7788;
@@ -42,19 +42,12 @@ function portsOf(facts: Facts, desired: Desired): ReadonlyMap<string, number> {
 /** Of a resource whose manifest leaves it to us. */
 function portInForce(name: string, { nodes }: DrbdSpec, facts: Facts): number | undefined {
   for (const node of Object.keys(nodes)) {
-    const port = hostsOn(node, facts).find((host) => host.resource === name && nodes[host.name] !== undefined)?.port;
+    const port = portOf(hostsOn(node, facts).find((host) => host.resource === name && nodes[host.name] !== undefined)?.address);
     if (port !== undefined) return port;
   }
   return undefined;
 }
 
 function portsOn(node: string, facts: Facts): readonly number[] {
-  return hostsOn(node, facts).flatMap(({ port }) => port ?? []);
-}
-
-function hostsOn(node: string, facts: Facts): readonly { readonly resource: string; readonly name: string; readonly port: number | undefined }[] {
-  return [...facts.storageNodes?.get(node)?.resFiles.values() ?? []].flatMap((text) => {
-    const files = parseResFile(text);
-    return typeof files === 'string' ? [] : files.flatMap((file) => file.hosts.map((host) => ({ resource: file.name, name: host.name, port: portOf(host.address) })));
-  });
+  return hostsOn(node, facts).flatMap(({ address }) => portOf(address) ?? []);
 }

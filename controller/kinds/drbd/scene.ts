@@ -13,6 +13,7 @@ import type { Step } from '../../model/step.ts';
 import { parseSize } from '../../pve/sizes.ts';
 import { isNewGeneration } from '../../safety/generations.ts';
 import { withPorts } from './ports.ts';
+import { hostsOn } from './res-hosts.ts';
 import type { DrbdNodeSpec, DrbdSpec } from './schema.ts';
 
 export type Backing =
@@ -142,12 +143,8 @@ export function minorInForce(name: string, facts: Facts): number | undefined {
 }
 
 function minorsOn(node: string, facts: Facts): readonly number[] {
-  const fact = facts.storageNodes?.get(node);
-  const files = [...fact?.resFiles.values() ?? []].flatMap((text) => {
-    const parsed = parseResFile(text);
-    return typeof parsed === 'string' ? [] : parsed.flatMap(({ hosts }) => hosts.flatMap(({ minor }) => minor ?? []));
-  });
-  return [...files, ...[...fact?.replicas.values() ?? []].flatMap(({ minor }) => minor ?? [])];
+  const replicas = facts.storageNodes?.get(node)?.replicas.values() ?? [];
+  return [...hostsOn(node, facts), ...replicas].flatMap(({ minor }) => minor ?? []);
 }
 
 /** Copies that hold data. */

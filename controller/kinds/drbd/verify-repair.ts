@@ -5,7 +5,8 @@
 // 8.4 copies marked blocks when both meet again and one is newer, which the Primary is by then (drbd_receiver.c: of two equal
 // generations nothing is copied, whatever is marked). 9 does it without letting go (`--reset-bitmap=no`, since 9.0.29).
 import type { Condition, Hold, Step } from '../../model/step.ts';
-import { becomePrimary, command, heldStep, lookAgain, waitConnected, waitInSync } from './commands.ts';
+import { heldStep } from '../held-step.ts';
+import { becomePrimary, command, lookAgain, waitConnected, waitInSync } from './commands.ts';
 import { guestsOn } from './guests-on.ts';
 import { physicalOn } from './on-top.ts';
 import { diskful, nodesOf, rateOf } from './scene.ts';

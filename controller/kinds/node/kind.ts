@@ -11,6 +11,7 @@ import type { KindContext, ResourceKind } from '../../model/kind.ts';
 import type { FieldChange } from '../../model/change.ts';
 import type { Hold, Step } from '../../model/step.ts';
 import { indispensable } from '../../safety/dispensable.ts';
+import { heldStep } from '../held-step.ts';
 import { findingsOf, guessFix } from '../option-findings.ts';
 
 export interface NodeSpec {
@@ -84,7 +85,7 @@ function drainFields(object: DesiredObject<NodeSpec> | undefined, context: KindC
 
 function drainSteps(object: DesiredObject<NodeSpec> | undefined, context: KindContext): readonly Step[] {
   const hold = undrainable(object, context);
-  return hold ? [{ title: 'let its guests go, and then itself', action: { via: 'wait', until: { is: 'quorate' } }, guards: [], risk: 'none', locks: [], timeoutMs: 0, hold }] : [];
+  return hold ? [heldStep('let its guests go, and then itself', hold)] : [];
 }
 
 function drainNotes(object: DesiredObject<NodeSpec> | undefined, context: KindContext): readonly string[] {
