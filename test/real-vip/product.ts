@@ -1,5 +1,4 @@
 // The product on the nodes: its own plan and apply. Only Proxmox is simulated, a cluster whose nodes carry the names of the namespaces.
-import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { realClock } from '../../controller/env/clock.ts';
 import { createMemoryStore } from '../../controller/env/memory-store.ts';
@@ -7,13 +6,13 @@ import { createPveClient } from '../../controller/env/pve-client.ts';
 import { createRegistry } from '../../controller/kinds/index.ts';
 import { parseFiles } from '../../controller/manifests/parse.ts';
 import type { Env, Logger, SecretDoor } from '../../controller/model/doors.ts';
-import { isInSync } from '../../controller/model/plan.ts';
 import type { Plan } from '../../controller/model/plan.ts';
 import { apiTables } from '../../controller/pve/api-tables.ts';
 import { applyRound, planRound } from '../../controller/reconcile.ts';
 import { LAB_TOKEN } from '../../controller/sim/cluster-spec.ts';
 import { seededRandom } from '../../controller/sim/random.ts';
 import { Simulation } from '../../controller/sim/simulation.ts';
+import { assertDone, assertInSync } from '../harness/real-rounds.ts';
 import type { Lab } from './nodes.ts';
 
 const VERSION = '9.2';
@@ -50,14 +49,8 @@ export function openProduct(lab: Lab): Product {
     plan: async (manifests) => (await round(manifests)).plan,
     settle: async (manifests) => {
       const planned = await round(manifests);
-      const { failed, notTried, unsettled } = await applyRound(env, planned);
-      const trouble = [
-        ...failed.map(({ step, findings }) => `failed: ${step.title}: ${findings.map(({ fact }) => fact).join('; ')}`),
-        ...[...notTried, ...unsettled].map(({ step, why }) => `not done: ${step.title}: ${why}`),
-      ];
-      assert.deepEqual(trouble, [], `${trouble.join('\n')}\n${outline(planned.plan)}`);
-      const next = await round(manifests);
-      assert.ok(isInSync(next.plan), `the next plan is not empty:\n${outline(next.plan)}`);
+      assertDone(await applyRound(env, planned), planned.plan);
+      assertInSync((await round(manifests)).plan);
       return planned.plan;
     },
   };
@@ -76,12 +69,4 @@ kind: Pool
 metadata: { name: kept }
 spec: {}
 `;
-}
-
-export function outline(plan: Plan): string {
-  return plan.changes.filter(({ verb }) => verb !== 'none').flatMap((change) => [
-    `${change.verb} ${change.ref.kind}/${change.ref.name}${change.hold ? ` held ${change.hold.code}: ${change.hold.reason}` : ''}`,
-    ...change.fields.map((field) => `    ${field.path}: ${JSON.stringify(field.from)} → ${JSON.stringify(field.to)}`),
-    ...change.steps.map((step) => `  ${step.title}${step.hold ? ` [held ${step.hold.code}: ${step.hold.reason}]` : ''}`),
-  ]).join('\n');
 }

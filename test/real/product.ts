@@ -1,6 +1,5 @@
 // The product on the machines: its own plan and apply, over real ssh. Only Proxmox is simulated, a cluster whose nodes carry the
 // machines' names. In: manifests. Out: plans and what came of them; real time drives the simulated cluster too.
-import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { realClock } from '../../controller/env/clock.ts';
 import { createMemoryStore } from '../../controller/env/memory-store.ts';
@@ -8,7 +7,6 @@ import { createPveClient } from '../../controller/env/pve-client.ts';
 import { createRegistry } from '../../controller/kinds/index.ts';
 import { parseFiles } from '../../controller/manifests/parse.ts';
 import type { Env, Logger } from '../../controller/model/doors.ts';
-import { isInSync } from '../../controller/model/plan.ts';
 import type { Plan } from '../../controller/model/plan.ts';
 import { apiTables } from '../../controller/pve/api-tables.ts';
 import { applyRound, planRound } from '../../controller/reconcile.ts';
@@ -16,6 +14,7 @@ import type { Commit, KindsFor, Round } from '../../controller/reconcile.ts';
 import { LAB_TOKEN } from '../../controller/sim/cluster-spec.ts';
 import { seededRandom } from '../../controller/sim/random.ts';
 import { Simulation } from '../../controller/sim/simulation.ts';
+import { assertDone, assertInSync } from '../harness/real-rounds.ts';
 import type { Bench } from './bench.ts';
 import type { Machine } from './machines.ts';
 
@@ -58,17 +57,12 @@ export function openProduct(bench: Bench): Product {
 
   const apply = async (manifests: string) => {
     const planned = await round(manifests);
-    const { failed, notTried, unsettled } = await applyRound(env, planned);
-    const trouble = [
-      ...failed.map(({ step, findings }) => `failed: ${step.title}: ${findings.map(({ fact }) => fact).join('; ')}`),
-      ...[...notTried, ...unsettled].map(({ step, why }) => `not done: ${step.title}: ${why}`),
-    ];
-    assert.deepEqual(trouble, [], `${trouble.join('\n')}\n${outline(planned.plan)}`);
+    assertDone(await applyRound(env, planned), planned.plan);
     return planned.plan;
   };
   const expectInSync = async (manifests: string) => {
     const { plan } = await round(manifests);
-    assert.ok(isInSync(plan), `the next plan is not empty:\n${outline(plan)}`);
+    assertInSync(plan);
   };
   return {
     plan: async (manifests) => (await round(manifests)).plan,
@@ -102,13 +96,4 @@ spec:
   policy: { prune: auto, adopt: matching, restart: now, limits: { deletions: 100, restarts: 100, migrations: 100 } }
 `;
   return { parsed: parseFiles([{ path: 'cluster.yaml', text: [cluster, ...KEPT, ...(manifests === '' ? [] : [manifests])].join('---\n') }]), revision: `main@sha1:${revision}` };
-}
-
-/** A plan as the message of a story that failed. */
-export function outline(plan: Plan): string {
-  return plan.changes.filter(({ verb }) => verb !== 'none').flatMap((change) => [
-    `${change.verb} ${change.ref.kind}/${change.ref.name}${change.hold ? ` held ${change.hold.code}: ${change.hold.reason}` : ''}`,
-    ...change.fields.map((field) => `    ${field.path}: ${JSON.stringify(field.from)} → ${JSON.stringify(field.to)} ${field.effect} ${field.note ?? ''}`),
-    ...change.steps.map((step) => `  ${step.title}${step.hold ? ` [held ${step.hold.code}: ${step.hold.reason}]` : ''}`),
-  ]).join('\n');
 }

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import type { Plan } from '../../controller/model/plan.ts';
 import { digest, expectLines, line, lines, until, write } from './bench.ts';
 import type { Bench, Chapter } from './bench.ts';
-import { openProduct, outline } from './product.ts';
+import { outline } from '../harness/real-rounds.ts';
+import { openProduct } from './product.ts';
 
 const NAME = 'shared';
 const GROUP = 'drbdvg';

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { digest, expectLines, lines, until, write } from './bench.ts';
 import type { Bench, Chapter } from './bench.ts';
-import { openProduct, outline } from './product.ts';
+import { outline } from '../harness/real-rounds.ts';
+import { openProduct } from './product.ts';
 
 const NAME = 'single';
 const BACKING = `/dev/pve/${NAME}`;

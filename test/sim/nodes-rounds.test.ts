@@ -4,7 +4,8 @@ import { lostWrites } from '../../controller/sim/nodes/data.ts';
 import { parseLive } from '../../controller/sim/live-file.ts';
 import { perform } from '../../controller/sim/script-deeds.ts';
 import { parseStory } from '../../controller/sim/script-parse.ts';
-import { outline, World } from '../harness/world.ts';
+import { settled } from '../harness/settled.ts';
+import { World } from '../harness/world.ts';
 
 const GIB = 2 ** 30;
 const resource = (more = '') => `
@@ -22,16 +23,6 @@ ${more}`;
 
 function world(drbd = '8.4.11'): World {
   return new World({ nodes: ['pve1', 'pve2'].map((name) => ({ name, drbd, volumeGroups: { vg0: 40 * GIB } })) });
-}
-
-async function settled(place: World, yaml: string, rounds = 6): Promise<readonly string[]> {
-  for (let round = 0; round < rounds; round += 1) {
-    const plan = await place.plan(yaml);
-    if (plan.changes.every(({ steps }) => steps.length === 0)) return [];
-    const result = await place.apply(yaml);
-    expect(result.failed).toEqual([]);
-  }
-  return outline(await place.plan(yaml));
 }
 
 describe.each(['8.4.11', '9.2.18'])('DRBD %s', (version) => {

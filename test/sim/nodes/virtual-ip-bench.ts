@@ -1,11 +1,12 @@
 // What the tests of the cluster's address share: nodes, its manifest as text, and who has it.
-import { expect } from 'vitest';
 import { planRound } from '../../../controller/reconcile.ts';
 import type { Plan } from '../../../controller/model/plan.ts';
 import type { Standing } from '../../../controller/model/kind.ts';
 import type { NodeSpec } from '../../../controller/sim/cluster-spec.ts';
-import { commitOf, kindsFor, outline, World } from '../../harness/world.ts';
+import { commitOf, kindsFor, World } from '../../harness/world.ts';
 import type { WorldOptions } from '../../harness/world.ts';
+
+export { settled } from '../../harness/settled.ts';
 
 export const VIP = '10.99.0.100';
 
@@ -21,17 +22,6 @@ spec: { address: "${address}", interface: vmbr0, ${fields} }
 
 export function addressPlace(programs: NodeSpec['programs'] = ['keepalived'], count = 2, options: WorldOptions = {}): World {
   return new World({ nodes: ['pve1', 'pve2', 'pve3'].slice(0, count).map((name) => ({ name, programs })) }, options);
-}
-
-/** Rounds until nothing is left to do; what is left then. */
-export async function settled(place: World, yaml: string, rounds = 4): Promise<readonly string[]> {
-  for (let round = 0; round < rounds; round += 1) {
-    const plan = await place.plan(yaml);
-    if (plan.changes.every(({ steps }) => steps.length === 0)) return [];
-    const result = await place.apply(yaml);
-    expect(result.failed).toEqual([]);
-  }
-  return outline(await place.plan(yaml));
 }
 
 /** The nodes that have the address on an interface. */
