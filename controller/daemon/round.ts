@@ -10,7 +10,7 @@ import { applyRound, planRound, settleRound } from '../reconcile.ts';
 import type { KindsFor, Round } from '../reconcile.ts';
 import type { RoundRecord } from '../status/events.ts';
 import { nextMemories, writeInventory } from '../status/inventory.ts';
-import { afterStandings } from './addresses.ts';
+import { afterStandings } from './standings.ts';
 import { blame } from './blame.ts';
 import type { Board } from './board.ts';
 import type { Commits, KnownCommit } from './commits.ts';

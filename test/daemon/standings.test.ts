@@ -1,6 +1,6 @@
 // Nobody or two with the cluster's address is told once, and its end; whoever cannot look says nothing.
 import { expect, test } from 'vitest';
-import { afterStandings } from '../../controller/daemon/addresses.ts';
+import { afterStandings } from '../../controller/daemon/standings.ts';
 import { learn } from '../../controller/notify/notice.ts';
 import type { Problems } from '../../controller/notify/notice.ts';
 import type { Records } from '../../controller/status/record.ts';
