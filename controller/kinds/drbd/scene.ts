@@ -1,6 +1,5 @@
 // In: a resource's manifest and what the nodes told. Out: its copies side by side, one shape for what is wanted and what is there. Pure.
 // Must never describe a node that did not tell: observe.ts has refused those before.
-import { parseResFile } from '../../drbd/res-file.ts';
 import type { ResFile, ResHost } from '../../drbd/res-file.ts';
 import { markOf } from '../../drbd/res-text.ts';
 import type { FieldChange } from '../../model/change.ts';
@@ -13,7 +12,7 @@ import type { Step } from '../../model/step.ts';
 import { parseSize } from '../../pve/sizes.ts';
 import { isNewGeneration } from '../../safety/generations.ts';
 import { withPorts } from './ports.ts';
-import { hostsOn } from './res-hosts.ts';
+import { filesOn, hostsOn } from './res-hosts.ts';
 import type { DrbdNodeSpec, DrbdSpec } from './schema.ts';
 
 export type Backing =
@@ -80,8 +79,7 @@ export function copyOf(name: string, node: string, spec: DrbdNodeSpec | undefine
   const fact = facts.storageNodes?.get(node);
   if (!fact) return undefined;
   const text = fact.resFiles.get(name);
-  const parsed = text === undefined ? undefined : parseResFile(text);
-  const file = Array.isArray(parsed) ? (parsed as readonly ResFile[]).find((one) => one.name === name) : undefined;
+  const file = filesOn(fact).get(name)?.find((one) => one.name === name);
   const host = file?.hosts.find((one) => one.name === node);
   return { node, spec, fact, text, file, host, replica: fact.replicas.get(name), backing: backingOf(name, spec, host, fact) };
 }
