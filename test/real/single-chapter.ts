@@ -1,4 +1,4 @@
-// One writer, and what can go wrong: a cut line, a split brain that DRBD itself mends, a node that dies, a disk that dies.
+// One writer, and what can go wrong: a cut line, a disk that changes what it holds, a split brain that DRBD itself mends, a node that dies, a disk that dies.
 import assert from 'node:assert/strict';
 import { digest, expectLines, lines, until, write } from './bench.ts';
 import type { Bench, Chapter } from './bench.ts';
@@ -53,6 +53,24 @@ export const singleChapter: Chapter = {
           await expectLines(bench, NAME, written, 180_000);
           await product.expectInSync(manifest(QUICK, policies));
           await expectCopies();
+        },
+      },
+      {
+        name: 'what a disk changed by itself is found when the schedule says so, told, and copied anew', play: async () => {
+          // Past DRBD, as a disk does it that is going bad.
+          await sh(second, 'head -c 64K /dev/urandom > /tmp/rot; dd if=/tmp/rot of="$1" bs=64k seek=128 oflag=direct conv=notrunc,fsync status=none; rm /tmp/rot', BACKING);
+          const scheduled = (more = '') => manifest(QUICK, policies, `verify: { algorithm: sha1, schedule: "0 0 1 1 *"${more} }`);
+          let told = '';
+          await until(async () => {
+            const [change] = (await product.apply(scheduled())).changes.filter(({ ref }) => ref.name === NAME);
+            told = change?.notes.join('; ') ?? '';
+            return change?.steps.length === 0 && !told.includes('being compared') ? undefined : `${change?.steps.map(({ title }) => title).join(', ') ?? 'nothing is planned'}; ${told}`;
+          }, 180_000);
+          assert.match(told, /^64 KiB differ between .* and .*repair: true copies/);
+          await product.settle(scheduled(', repair: true'));
+          await expectLines(bench, NAME, written);
+          await expectCopies();
+          await product.settle(manifest(QUICK, policies));
         },
       },
       {
