@@ -1,6 +1,6 @@
 // Which block devices a node has, and what LVM sees of them: disks, logical volumes, the devices of DRBD.
 // Must never show a group through a device that nobody could read: a Secondary's, or one that LVM's filter rejects.
-import type { ClusterState, GuestState } from '../state.ts';
+import type { ClusterState } from '../state.ts';
 import { newHost } from './state.ts';
 import type { Host, LogicalVolume, Medium, PhysicalVolume, Replica, VolumeGroup } from './state.ts';
 
@@ -139,21 +139,22 @@ export function volumesIn(sim: Below, node: string, group: VolumeGroup): readonl
 
 /** Volumes of storages on that group. A guest that runs has its own active and open. */
 export function guestVolumes(sim: Below, node: string, group: string): readonly ShownVolume[] {
-  const storages = Object.values(sim.state.storages).filter(({ type, definition }) => type === 'lvm' && definition.vgname === group);
-  return storages.flatMap((storage) => Object.values(storage.volumes[storage.definition.shared === 1 ? '*' : node] ?? {}).map((volume): ShownVolume => {
-    const isOpen = runningOn(sim, node).some((guest) => usesVolume(guest, storage.id, volume.name));
-    return { name: volume.name, uuid: uuidFrom(`${group}/${volume.name}`), sizeBytes: volume.sizeBytes, tags: volume.vmid === undefined ? [] : [`pve-vm-${volume.vmid}`], isActive: isOpen, isOpen };
-  }));
-}
-
-function runningOn(sim: Below, node: string): readonly GuestState[] {
-  return Object.values(sim.state.guests).filter((guest) => guest.node === node && guest.process);
-}
-
-function usesVolume(guest: GuestState, storage: string, name: string): boolean {
-  return Object.values(guest.config).some((value) => {
-    return typeof value === 'string' && value.split(',')[0]?.replace(/^(?:file|volume)=/, '') === `${storage}:${name}`;
+  const opened = volumesOpened(sim, node);
+  return storedVolumes(sim, node, group).map(({ storage, name, sizeBytes, vmid }) => {
+    const isOpen = opened.has(`${storage}:${name}`);
+    return { name, uuid: uuidFrom(`${group}/${name}`), sizeBytes, tags: vmid === undefined ? [] : [`pve-vm-${vmid}`], isActive: isOpen, isOpen };
   });
+}
+
+function storedVolumes(sim: Below, node: string, group: string) {
+  const storages = Object.values(sim.state.storages).filter(({ type, definition }) => type === 'lvm' && definition.vgname === group);
+  return storages.flatMap((storage) => Object.values(storage.volumes[storage.definition.shared === 1 ? '*' : node] ?? {}).map((volume) => ({ ...volume, storage: storage.id })));
+}
+
+/** `storage:volume`, of the guests that run on the node. */
+function volumesOpened(sim: Below, node: string): ReadonlySet<string> {
+  const running = Object.values(sim.state.guests).filter((guest) => guest.node === node && guest.process);
+  return new Set(running.flatMap(({ config }) => Object.values(config).flatMap((value) => (typeof value === 'string' ? [value.split(',', 1)[0]?.replace(/^(?:file|volume)=/, '') ?? ''] : []))));
 }
 
 /** Who holds the DRBD device open: a person, an active volume on it, a guest. */
@@ -173,7 +174,8 @@ export function isUsed(sim: Below, node: string, device: string): boolean {
 
 export function groupSizes(sim: Below, node: string, { pv, group }: Pick<SeenGroup, 'pv' | 'group'>): { readonly sizeBytes: number; readonly freeBytes: number } {
   const sizeBytes = extents(pv.sizeBytes - LVM_START_BYTES, group.extentBytes);
-  const used = volumesIn(sim, node, group).reduce((sum, volume) => sum + Math.ceil(volume.sizeBytes / group.extentBytes) * group.extentBytes, 0);
+  const volumes = [...Object.values(group.volumes).map(({ medium }) => medium), ...storedVolumes(sim, node, group.name)];
+  const used = volumes.reduce((sum, volume) => sum + Math.ceil(volume.sizeBytes / group.extentBytes) * group.extentBytes, 0);
   return { sizeBytes, freeBytes: Math.max(0, sizeBytes - used) };
 }
 
