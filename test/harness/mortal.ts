@@ -126,6 +126,12 @@ function isWrite(request: HttpRequest): boolean {
   return request.method !== 'GET' && !request.url.endsWith('/access/ticket');
 }
 
+/** All of these, or with `LATIDO_KILL_STEP=5` every fifth. Points come in pairs, before and after, so an odd step takes both. */
+export function played(points: readonly KillPoint[]): readonly KillPoint[] {
+  const step = Number(process.env['LATIDO_KILL_STEP'] ?? 1);
+  return points.filter((_, at) => at % step === 0);
+}
+
 /** Every point at which these effects can be interrupted. */
 export function killPoints(effects: readonly Effect[]): readonly KillPoint[] {
   return effects.flatMap(({ via }, effect): readonly KillPoint[] => [

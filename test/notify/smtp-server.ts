@@ -54,7 +54,7 @@ export async function smtpServer({ tls, verdict = '250 taken', refuseLogin = fal
         } else if (word === 'QUIT') {
           say('221 bye');
           socket.end();
-        } else say('250 fine');
+        } else say(word === 'STARTTLS' ? '502 not here' : '250 fine');
       }
     });
   }

@@ -8,6 +8,7 @@ import { parseFiles } from '../../controller/manifests/parse.ts';
 import { DEMO_CLUSTER } from '../../controller/sim/demo-cluster.ts';
 import { killedAt, named, unharmed } from '../harness/kills.ts';
 import type { Ending, KillStory } from '../harness/kills.ts';
+import { played } from '../harness/mortal.ts';
 import { World } from '../harness/world.ts';
 
 const FOLDER = new URL('../../clusters/unq-lab/', import.meta.url).pathname;
@@ -33,5 +34,5 @@ test('killed around each effect of the demo, it ends in the same cluster', async
   expect(Object.keys(cluster.guests)).toHaveLength(27);
   expect(cluster.orphans).toEqual([]);
   expect(effects.filter(({ via }) => via === 'api').length).toBeGreaterThanOrEqual(46);
-  for (const point of points.filter(({ effect }) => effects[effect]?.via === 'api')) expect(eitherNode(await killedAt(demo, point)), named(point, effects)).toEqual(eitherNode({ cluster, remembered }));
+  for (const point of played(points.filter(({ effect }) => effects[effect]?.via === 'api'))) expect(eitherNode(await killedAt(demo, point)), named(point, effects)).toEqual(eitherNode({ cluster, remembered }));
 }, PATIENCE_MS);

@@ -1,5 +1,5 @@
-// `npm run test:drbd [-- --only TEXT] [-- --keep] [-- --trace]`: the stories on real machines, a table of how they went, `N passed, N failed`.
-// Exit code 0 also when this machine cannot run any; it then says why.
+// `npm run test:drbd [-- --only TEXT] [-- --for SECONDS] [-- --keep] [-- --trace]`: the stories on real machines, a table of how they went,
+// `N passed, N failed`. Exit code 0 also when this machine cannot run any, or none in its time; it then says why.
 import { execFile } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -18,13 +18,16 @@ const LANES: readonly (readonly Chapter[])[] = [[sharedChapter, factsChapter], [
 const NODES = ['pve1', 'pve2'] as const;
 const SHOWN_PACKAGES = /^(?:drbd-utils|lvm2|openssh-server|linux-image-.*)$/;
 
-const { values: { keep = false, trace = false, only } } = parseArgs({ options: { keep: { type: 'boolean' }, trace: { type: 'boolean' }, only: { type: 'string' } } });
+const { values: { keep = false, trace = false, only, for: forSeconds } } = parseArgs({ options: { keep: { type: 'boolean' }, trace: { type: 'boolean' }, only: { type: 'string' }, for: { type: 'string' } } });
+const began = realClock.now();
+if (forSeconds !== undefined && !/^\d+$/.test(forSeconds)) throw new Error(`--for takes a number of seconds, not ${forSeconds}`);
+/** A story that would begin later is not played. */
+const endMs = forSeconds === undefined ? Infinity : began + Number(forSeconds) * 1000;
 const { XDG_CACHE_HOME } = process.env;
 const cache = XDG_CACHE_HOME ? join(XDG_CACHE_HOME, 'latido') : resolve(import.meta.dirname, '..', '..', '.tmp', 'real');
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const started = realClock.now();
   const image = await buildImage();
   if ('skipped' in image) {
     console.log(`skipped: ${image.skipped}\n0 passed, 0 failed`);
@@ -38,43 +41,51 @@ async function main(): Promise<number> {
   process.once('SIGINT', stop).once('SIGTERM', stop);
   try {
     const results = (await Promise.all(lanes.map((chapters, at) => playLane(chapters, labs[at])))).flat();
-    const failed = results.filter((isPassed) => !isPassed).length;
-    console.log(`all in ${seconds(started)}`);
+    const count = (result: Result) => results.filter((one) => one === result).length;
+    console.log(`all in ${seconds(began)}`);
+    if (count('late') > 0) console.log(`skipped: ${count('late')} stories, for which ${forSeconds} seconds were not enough on this machine`);
     if (keep) await lookAround(labs);
-    console.log(`${results.length - failed} passed, ${failed} failed`);
-    return failed > 0 || results.length === 0 ? 1 : 0;
+    console.log(`${count('passed')} passed, ${count('failed')} failed`);
+    return count('failed') > 0 || results.length === 0 ? 1 : 0;
   } finally {
     await close();
   }
 }
 
-async function playLane(chapters: readonly Chapter[], lab: Lab | undefined): Promise<readonly boolean[]> {
+type Result = 'passed' | 'failed' | 'late';
+
+async function playLane(chapters: readonly Chapter[], lab: Lab | undefined): Promise<readonly Result[]> {
   if (!lab) throw new Error('a lane has machines');
   const started = realClock.now();
   await Promise.all(lab.machines.map((machine) => lab.start(machine)));
   const bench = await openBench(lab, trace ? (line) => console.error(`        ${line}`) : undefined);
   console.log(`two machines after ${seconds(started)}: DRBD ${bench.drbd}, ${versions(lab)}`);
   if (!bench.drbd.startsWith('9')) console.log('DRBD 9: not here, recorded outputs only');
-  const results: boolean[] = [];
+  const results: Result[] = [];
   for (const chapter of chapters) results.push(...await playChapter(chapter, bench));
   await bench.ssh.close();
   return results;
 }
 
 /** A story goes on where the one before ended, so after a failure the rest of its chapter says nothing. */
-async function playChapter(chapter: Chapter, bench: Bench): Promise<readonly boolean[]> {
+async function playChapter(chapter: Chapter, bench: Bench): Promise<readonly Result[]> {
   const stories = chapter.stories(bench);
-  const results: boolean[] = [];
+  const results: Result[] = [];
   const tell = (how: string, started: number, name: string, more = '') => console.log(`${how.padEnd(4)} ${seconds(started).padStart(7)}  ${chapter.title}: ${name}${more}`);
   for (const [at, { name, play }] of stories.entries()) {
     const started = realClock.now();
+    if (started > endMs) {
+      results.push('late');
+      tell('late', started, name);
+      continue;
+    }
     try {
       if (at === 0) await wipe(bench);
       await play();
-      results.push(true);
+      results.push('passed');
       tell('ok', started, name);
     } catch (error) {
-      results.push(false);
+      results.push('failed');
       tell('FAIL', started, name, `\n${(error instanceof Error ? error.stack ?? error.message : String(error)).replaceAll(/^/gm, '          ')}`);
       if (results.length < stories.length) console.log(`     ${stories.length - results.length} more of this chapter were not played`);
       break;

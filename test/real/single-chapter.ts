@@ -33,7 +33,7 @@ export const singleChapter: Chapter = {
     return [
       {
         name: 'from nothing, on disks that held something before, copied once from one node', play: async () => {
-          await shBoth(`lvcreate -q -y -Wn -Zn -n before -L ${MIB}M pve > /dev/null; head -c ${MIB}M /dev/urandom | dd of=/dev/pve/before bs=1M iflag=fullblock oflag=direct status=none; lvremove -q -y pve/before > /dev/null`);
+          await shBoth(`lvcreate -q -y -Wn -Zn -n before -L ${MIB}M pve > /dev/null; yes "$(cut -c1-17 /proc/sys/kernel/random/uuid)" | head -c ${MIB}M | dd of=/dev/pve/before bs=1M iflag=fullblock oflag=direct status=none; lvremove -q -y pve/before > /dev/null`);
           await product.settle(manifest(QUICK, policies, `initialSync: { from: ${first.name} }`));
           await expectLines(bench, NAME, rest);
           device = `/dev/drbd${(await bench.facts()).get(first.name)?.replicas.get(NAME)?.minor ?? '?'}`;
