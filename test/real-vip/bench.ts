@@ -14,11 +14,8 @@ export interface Story { readonly name: string; /** Answers what it measured. */
 export interface Chapter { readonly title: string; stories(bench: Bench): readonly Story[] }
 
 export async function holders(lab: Lab, address = ADDRESS): Promise<readonly string[]> {
-  const told = await Promise.all(lab.names.map(async (name) => {
-    const { code, stdout } = await lab.ssh.run(name, ['ip', '-br', 'addr', 'show'], { timeoutMs: 10_000 }).catch(() => ({ code: 1, stdout: '' }));
-    return code === 0 && stdout.includes(` ${address}/`) ? [name] : [];
-  }));
-  return told.flat();
+  const told = await Promise.all(lab.names.map((name) => lab.has(name, address)));
+  return lab.names.filter((_, at) => told[at]);
 }
 
 /** Seconds until exactly these have it. */

@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Ssh, SshResult, Stdin } from '../../controller/model/doors.ts';
 import { ConnectionError } from '../../controller/model/doors.ts';
+import { parseIp } from '../../controller/virtual-ip/ip.ts';
 
 /** The machine's disks are no part of the nodes: LVM there says what it says of none. */
 const NO_DISKS: Readonly<Record<string, string>> = { lvm: '{"report":[]}', lvmconfig: '' };
@@ -20,6 +21,8 @@ export interface Lab {
   readonly ssh: Ssh;
   /** Its own address. */
   addressOf(name: string): string;
+  /** Whether the kernel of the node has this address now; asks without starting a program, so it can be asked often. */
+  has(name: string, address: string): Promise<boolean>;
   /** A shell script on a node, or on the `switch`, which is a client of the address as well. Answers what it printed. */
   sh(name: string, script: string): Promise<string>;
   /** The carrier goes, as with a cable that is pulled. */
@@ -86,6 +89,10 @@ export async function openLab(programs: string, names: readonly string[]): Promi
   };
   const lab: Lab = {
     names, sh, start, kill, addressOf,
+    has: async (name, address) => {
+      const space = spaces.get(name);
+      return space !== undefined && hasAddress(space.pid, address);
+    },
     ssh: {
       stats, learnNodes: () => {},
       run: (node, argv, options) => {
@@ -125,6 +132,14 @@ async function openSpace(argv: readonly string[]): Promise<Space> {
   });
   const children = await execute(['cat', `/proc/${child.pid ?? 0}/task/${child.pid ?? 0}/children`], '', HAND_MS);
   return { process: child, pid: Number(children.stdout.trim().split(' ')[0]) };
+}
+
+/** Every process shows the tables of its own network. One that has just been killed shows none. */
+async function hasAddress(pid: number, address: string): Promise<boolean> {
+  const table = (name: string) => readFile(`/proc/${pid}/net/${name}`, 'utf8').catch(() => '');
+  const ip = parseIp(address);
+  if (ip?.family === 6) return (await table('if_inet6')).includes(ip.value.toString(16).padStart(32, '0'));
+  return new RegExp(`\\|-- ${address.replaceAll('.', '\\.')}\\n\\s+/32 host LOCAL`).test(await table('fib_trie'));
 }
 
 function ended({ process: child, pid }: Space): Promise<void> {
