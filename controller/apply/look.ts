@@ -86,7 +86,7 @@ async function lookAt(env: Env, vmid: number, now: Now): Promise<Now> {
 }
 
 /** What only its configuration tells. */
-const OF_CONFIG: ReadonlySet<Condition['is']> = new Set(['guest-identity', 'slot-holds', 'guest-unchanged']);
+const OF_CONFIG: ReadonlySet<Condition['is']> = new Set(['guest-identity', 'slot-holds', 'guest-unchanged', 'guest-remnant']);
 
 async function readConfig(env: Env, vmid: number, now: Now): Promise<Now> {
   const guest = now.guests.get(vmid);

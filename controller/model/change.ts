@@ -29,7 +29,7 @@ export interface Subject<Spec = unknown> {
 
 export type Observed<Live = unknown> =
   | { readonly state: 'present'; readonly live: Live; readonly owned: boolean; readonly identity?: string; readonly digest?: string; /** e.g. values that wait for a restart */ readonly conditions?: readonly string[] }
-  | { readonly state: 'absent'; /** What it would be made from, when the kind asked: the template's configuration. */ readonly origin?: Json }
+  | { readonly state: 'absent'; /** What it would be made from, when the kind asked: the template's configuration. */ readonly origin?: Json; /** The node on which a creation of ours that was cut off left its id behind, and nothing else. */ readonly remnant?: string }
   | { readonly state: 'busy'; readonly why: string; readonly owned: boolean }
   | { readonly state: 'unknown'; readonly why: string };
 

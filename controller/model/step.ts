@@ -17,6 +17,8 @@ export type Condition =
   | { readonly is: 'slot-holds'; readonly vmid: number; readonly slot: string; readonly volume: string }
   /** Its configuration is byte for byte the one that was planned on. For what cannot be undone. */
   | { readonly is: 'guest-unchanged'; readonly vmid: number; readonly digest: string }
+  /** A creation that was cut off: its configuration is the lock of that creation and nothing else, and no task works on it. */
+  | { readonly is: 'guest-remnant'; readonly vmid: number; readonly type: GuestType; readonly node: string }
   | { readonly is: 'guest-status'; readonly vmid: number; readonly status: 'running' | 'stopped' }
   | { readonly is: 'guest-on'; readonly vmid: number; readonly nodes: readonly string[] }
   | { readonly is: 'guest-template'; readonly vmid: number }

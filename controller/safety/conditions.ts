@@ -24,6 +24,7 @@ export function unmet(condition: Condition, now: Now): string | undefined {
     case 'guest-identity': return another(condition.vmid, condition.identity, now);
     case 'slot-holds': return otherVolume(condition, now);
     case 'guest-unchanged': return changed(condition.vmid, condition.digest, now);
+    case 'guest-remnant': return notRemnant(condition, now);
     case 'guest-status': return otherStatus(condition.vmid, condition.status, now);
     case 'guest-on': return elsewhere(condition.vmid, condition.nodes, now);
     case 'guest-template': return withGuest(condition.vmid, now, (guest) => (guest.template ? undefined : `guest ${condition.vmid} is not a template yet`));
@@ -58,7 +59,10 @@ export function offline(name: string, now: Pick<Now, 'nodes'>): string | undefin
 /** Proxmox's own tasks of a guest carry its VMID as id; a lock stands in its configuration. */
 export function busy(vmid: number, now: Pick<Now, 'guests' | 'tasks' | 'unread'>): string | undefined {
   const lock = now.guests.get(vmid)?.lock;
-  if (lock) return `guest ${vmid} is locked (${lock})`;
+  return lock ? `guest ${vmid} is locked (${lock})` : taskOn(vmid, now);
+}
+
+export function taskOn(vmid: number, now: Pick<Now, 'tasks' | 'unread'>): string | undefined {
   const task = now.tasks.find((running) => running.id === String(vmid) && !isConsole(running));
   return task ? `task ${task.type} of ${task.user} is running on guest ${vmid} (${task.upid})` : unread('/cluster/tasks', now);
 }
@@ -66,6 +70,18 @@ export function busy(vmid: number, now: Pick<Now, 'guests' | 'tasks' | 'unread'>
 /** A console window is a task as well, for hours, and changes nothing. */
 function isConsole(task: TaskFact): boolean {
   return /^(vncproxy|vncshell|spiceproxy|spiceshell|termproxy)$/.test(task.type);
+}
+
+/** Proxmox writes the lock before anything else, so that nobody takes the VMID, and takes it off with the rest in place. */
+export function isRemnant(config: JsonObject): boolean {
+  return config.lock === 'create' && Object.keys(config).every((key) => key === 'lock' || key === 'digest');
+}
+
+function notRemnant(condition: Extract<Condition, { is: 'guest-remnant' }>, now: Now): string | undefined {
+  const { vmid, type, node } = condition;
+  const config = now.configs?.get(vmid);
+  if (config === undefined) return `guest ${vmid} did not tell its configuration`;
+  return notTheGuest({ is: 'guest-is', vmid, type, node }, now) ?? (isRemnant(config) ? taskOn(vmid, now) : `guest ${vmid} is more than what a cut-off creation leaves`);
 }
 
 function withGuest(vmid: number, now: Now, check: (guest: GuestFact) => string | undefined): string | undefined {

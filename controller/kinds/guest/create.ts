@@ -20,6 +20,7 @@ import { CREATE_ONLY_OPTIONS, changeEffect, createOnlyValue, requestValue, rootO
 import { desiredOptions, guestOps, nameOption, splitTags } from './ops.ts';
 import type { Op } from './ops.ts';
 import { isThick } from './placement.ts';
+import { remnantNote, remnantStep } from './remnant.ts';
 import type { GuestSpec } from './spec.ts';
 import { scopeOf } from './scope.ts';
 import { stepsOf } from './steps.ts';
@@ -27,6 +28,13 @@ import { stepsOf } from './steps.ts';
 export function createSteps(tables: ApiTables, type: GuestType, change: Change<GuestSpec, GuestLive>, context: KindContext): Steps {
   const object = change.subject.desired;
   if (!object) return { steps: [] };
+  const made = makeSteps(tables, type, object, change, context);
+  const remnant = change.observed.state === 'absent' ? change.observed.remnant : undefined;
+  if (remnant === undefined) return made;
+  return { ...made, steps: [remnantStep(type, object.spec.vmid, remnant), ...made.steps], notes: [...(made.notes ?? []), remnantNote(object.spec.vmid)] };
+}
+
+function makeSteps(tables: ApiTables, type: GuestType, object: DesiredObject<GuestSpec>, change: Change<GuestSpec, GuestLive>, context: KindContext): Steps {
   const origin = change.observed.state === 'absent' ? change.observed.origin : undefined;
   const node = placeNew(type, object, context);
   if (node === undefined) return { steps: [nowhere(object, context)] };

@@ -3,6 +3,7 @@
 import { ADDRESSES } from '../../drbd/addresses.ts';
 import { BEGIN_VERIFY, CHECK_EMPTY, END_VERIFY, MAKE_VOLUME, PVCREATE_EMPTY, READ_VERIFIES, RELEASE_RES, WRITE_RES } from '../../drbd/scripts.ts';
 import { markOf } from '../../drbd/res-text.ts';
+import { DESTROY_LOCKED_CONTAINER } from '../../pve/node-commands.ts';
 import type { Simulation } from '../simulation.ts';
 import { readConfig } from './config.ts';
 import { hostOf, isAccepted, mediumAt, physicalVolumes } from './devices.ts';
@@ -10,6 +11,7 @@ import { drbdadm } from './drbdadm.ts';
 import { drbdsetup } from './drbdsetup.ts';
 import { lvm, lvmconfig } from './lvm.ts';
 import type { Output, Run } from './output.ts';
+import { destroyRemnant } from './remnants.ts';
 import { procDrbd } from './show.ts';
 import type { Medium } from './state.ts';
 import { runBeginVerify, runEndVerify, runReadVerifies } from './verify.ts';
@@ -39,6 +41,7 @@ export function runProgram(sim: Simulation, argv: readonly string[], run: Run): 
     case 'pvscan': return pvscan(sim, words, run);
     case 'wipefs': return wipefs(sim, words, run);
     case 'blkid': return blkid(sim, words, run);
+    case 'qm': return words[0] === 'destroy' && words.slice(2).join(' ') === '--skiplock 1' ? destroyRemnant(sim, 'qemu', words[1], run) : usage(run, program, words);
     case 'systemctl': return systemctl(sim, words, run);
     case 'sh': return script(sim, words, run);
     default:
@@ -166,6 +169,7 @@ function script(sim: Simulation, words: readonly string[], run: Run): number {
     case END_VERIFY: return runEndVerify(sim, args, run);
     case READ_VERIFIES: return runReadVerifies(sim, run);
     case MAKE_VOLUME: return runProgram(sim, ['lvcreate', '-y', '-Wy', '-Zy', '-n', args[1] ?? '', '-L', args[2] ?? '', '--addtag', args[3] ?? '', args[0] ?? ''], run);
+    case DESTROY_LOCKED_CONTAINER: return destroyRemnant(sim, 'lxc', args[0], run);
     case CHECK_EMPTY: return checkEmpty(sim, args[0] ?? '', run);
     case PVCREATE_EMPTY: return checkEmpty(sim, args[0] ?? '', run) || runProgram(sim, ['pvcreate', '-y', args[0] ?? ''], run);
     default: return virtualIpScript(sim, text, args, run) ?? complain(run, 'sh: this script is not known here', 2);
