@@ -52,7 +52,7 @@ describe.each([['a virtual machine', VM], ['a container', CT]])('%s', (_, yaml) 
 });
 
 describe('a person is told, and nothing is taken away,', () => {
-  const told = /^none VirtualMachine\/web held: guest 110 is locked \(create\) and none of its own tasks is running: if nothing works on it any more, run `qm unlock 110` on pve1$/;
+  const told = /^none VirtualMachine\/web held: guest 110 is locked \(create\) though none of its tasks is running: if nothing works on it any more, run `qm unlock 110` on pve1$/;
 
   test('when nothing remembers that we set out to make it', async () => {
     const world = await cutOff(VM);

@@ -4,7 +4,7 @@ import { sidOf } from '../../model/facts.ts';
 import type { Facts, GuestFact, GuestType, HaResourceFact } from '../../model/facts.ts';
 import { isObject } from '../../model/json.ts';
 import type { Json } from '../../model/json.ts';
-import { isRemnant, offline, taskOn } from '../../safety/conditions.ts';
+import { busy, isRemnant, offline, taskOn } from '../../safety/conditions.ts';
 import type { GuestSpec } from './spec.ts';
 
 export type ConfigValue = string | number;
@@ -36,15 +36,16 @@ export function observeGuest(type: GuestType, subject: Subject<GuestSpec>, facts
   if (guest.type !== type) return { state: 'unknown', why: `VMID ${vmid} is a ${guest.type === 'lxc' ? 'container' : 'virtual machine'} on ${guest.node}` };
   const unseen = offline(guest.node, facts);
   if (unseen) return { state: 'unknown', why: `${unseen}: what runs there cannot be seen` };
-  const working = taskOn(vmid, facts);
-  if (working) return { state: 'busy', why: working, owned };
+  // Whether a creation is under way, only its task tells: one that was cut off leaves the lock.
+  const why = guest.lock === 'create' ? taskOn(vmid, facts) : busy(vmid, facts);
+  if (why) return { state: 'busy', why, owned };
   const rows = answer(`${guestPath(type, guest.node, vmid)}/pending`);
   if (!rows.ok) return { state: 'unknown', why: `its configuration could not be read: ${rows.message}` };
   const config = parsePending(rows.data);
   // The bulk list does not always tell locks (quirk 27); the configuration does.
   if (isRemnant(config.config) && isBegun(subject)) return { state: 'absent', remnant: guest.node };
   const lock = config.config.lock ?? guest.lock;
-  if (lock !== undefined) return { state: 'busy', why: `guest ${vmid} is locked (${lock}) and none of its own tasks is running: if nothing works on it any more, run \`${type === 'qemu' ? 'qm' : 'pct'} unlock ${vmid}\` on ${guest.node}`, owned };
+  if (lock !== undefined) return { state: 'busy', why: `guest ${vmid} is locked (${lock}) though none of its tasks is running: if nothing works on it any more, run \`${type === 'qemu' ? 'qm' : 'pct'} unlock ${vmid}\` on ${guest.node}`, owned };
   if (guest.status === 'unknown') return { state: 'unknown', why: `${guest.node} has not told yet whether it runs` };
   const migrate = answer(`${guestPath(type, guest.node, vmid)}/migrate`);
   return present(guest, config, facts.haResources.get(sidOf(type, vmid)), migrate.ok ? migrate.data : undefined, owned);
