@@ -72,6 +72,16 @@ describe('a person is told, and nothing is taken away,', () => {
     expect(outline(await world.plan(VM))).toEqual([expect.stringMatching(told)]);
   });
 
+  test('when it is a copy: while a template is copied, the task is the template\'s', async () => {
+    const store = createMemoryStore();
+    await writeInventory(store, [{ ref: { kind: 'Container', name: 'copy' }, id: '201', fields: [] }]);
+    const template = { vmid: 9000, type: 'lxc' as const, node: 'pve1', name: 'golden', config: { template: 1, rootfs: 'shared:9000/base-9000-disk-0.raw,size=1G' } };
+    const world = new World({ ...CLUSTER, guests: [template, { vmid: 201, type: 'lxc', node: 'pve1' }] }, { store });
+    world.guest(201).config = { lock: 'create' };
+    const plan = await world.plan('apiVersion: latido/v1\nkind: Container\nmetadata: { name: copy }\nspec: { vmid: 201, placement: { node: pve1 }, source: { template: 9000 } }\n');
+    expect(outline(plan)).toEqual([expect.stringMatching(/^none Container\/copy held: guest 201 is locked \(create\).* `pct unlock 201` on pve1$/)]);
+  });
+
   test('when it is another lock', async () => {
     const world = await cutOff(VM);
     world.guest(110).config.lock = 'clone';

@@ -51,9 +51,9 @@ export function observeGuest(type: GuestType, subject: Subject<GuestSpec>, facts
   return present(guest, config, facts.haResources.get(sidOf(type, vmid)), migrate.ok ? migrate.data : undefined, owned);
 }
 
-/** We set out to make it, and never saw it made. */
+/** We set out to make it, and never saw it made. The task of a clone is the template's, so of a copy nobody can tell whether it is under way. */
 function isBegun({ desired, memory }: Subject<GuestSpec>): boolean {
-  return desired !== undefined && memory !== undefined && memory.identity === undefined;
+  return desired !== undefined && desired.spec.source?.template === undefined && memory !== undefined && memory.identity === undefined;
 }
 
 function present(guest: GuestFact, config: ReturnType<typeof parsePending>, ha: HaResourceFact | undefined, preconditions: Json | undefined, owned: boolean): Observed<GuestLive> {

@@ -1,6 +1,7 @@
 // What a creation of ours leaves when its node loses power in the middle: the VMID, locked, and nothing behind it. Only root on the
 // node may take that away (`skiplock`), so it is done there. Pure.
-// Must never run on a configuration that says anything else: the guard looks again, and Proxmox itself waits for whoever has the guest's lock.
+// Must never run on a configuration that says anything else, nor while it is made: the guard looks again, and whoever makes a guest has
+// its lock file until the end, so that Proxmox refuses (a clone has not: of a copy nothing is taken away).
 import type { GuestType } from '../../model/facts.ts';
 import type { Step } from '../../model/step.ts';
 import { destroyLocked } from '../../pve/node-commands.ts';
