@@ -38,13 +38,18 @@ export async function signatureTrouble(repository: string, id: string, signers: 
   }
 }
 
-/** Of a folder, which stays as it is, only the public keys are taken. */
+/**
+ * Of a folder, which stays as it is, only the public keys are taken. They go by a file: as bytes from one program to the next through us
+ * they were seen to arrive as none, in a process that had run for minutes.
+ */
 async function importKeys(keyring: string, home: string) {
-  const gpg = (folder: string, args: readonly string[], input?: Uint8Array) => execa('gpg', ['--batch', '--no-autostart', '--homedir', folder, ...args], { reject: false, timeout: IMPORT_MS, encoding: 'buffer', ...(input === undefined ? {} : { input }) });
-  const said = ({ exitCode, stderr, shortMessage }: { readonly exitCode?: number; readonly stderr: Uint8Array; readonly shortMessage?: string }) => ({ exitCode, stderr: Buffer.from(stderr).toString('utf8'), shortMessage });
-  if (!await stat(keyring).then((found) => found.isDirectory(), () => false)) return said(await gpg(home, ['--import', keyring]));
-  const exported = await gpg(keyring, ['--lock-never', '--no-auto-check-trustdb', '--export']);
-  return exported.exitCode === 0 ? said(await gpg(home, ['--import'], exported.stdout)) : said(exported);
+  const gpg = (folder: string, ...args: readonly string[]) => execa('gpg', ['--batch', '--no-autostart', '--homedir', folder, ...args], { reject: false, timeout: IMPORT_MS });
+  if (!await stat(keyring).then((found) => found.isDirectory(), () => false)) return gpg(home, '--import', keyring);
+  const keys = join(home, 'exported.gpg');
+  const exported = await gpg(keyring, '--lock-never', '--no-auto-check-trustdb', '--output', keys, '--export');
+  // Of an empty keyring gpg writes nothing, and calls that a success.
+  const isWritten = await stat(keys).then(() => true, () => false);
+  return isWritten ? gpg(home, '--import', keys) : { ...exported, exitCode: exported.exitCode || 2 };
 }
 
 function verification({ allowedSigners }: Signers): readonly string[] {

@@ -83,6 +83,8 @@ describe('the reason why a signature does not count', () => {
 
   test('a policy whose files are not there accepts nobody', async () => {
     expect(await signatureTrouble(place.path('work'), ids['gpg, allowed'] ?? '', { keyring: place.path('nothing') })).toMatch(/^the keys in .*nothing cannot be read/);
+    mkdirSync(place.path('empty'), { mode: 0o700 });
+    expect(await signatureTrouble(place.path('work'), ids['gpg, allowed'] ?? '', { keyring: place.path('empty') })).toMatch(/^the keys in .*empty cannot be read: gpg: .*nothing exported/);
     expect(await signatureTrouble(place.path('work'), ids['ssh, allowed'] ?? '', { allowedSigners: place.path('nothing') })).toBeTypeOf('string');
   });
 
