@@ -129,6 +129,8 @@ function isWrite(request: HttpRequest): boolean {
 /** All of these, or with `LATIDO_KILL_STEP=5` every fifth. Points come in pairs, before and after, so an odd step takes both. */
 export function played(points: readonly KillPoint[]): readonly KillPoint[] {
   const step = Number(process.env['LATIDO_KILL_STEP'] ?? 1);
+  // None played would be none failed.
+  if (!Number.isInteger(step) || step < 1) throw new Error(`LATIDO_KILL_STEP is a whole number from 1 on, not ${process.env['LATIDO_KILL_STEP'] ?? ''}`);
   return points.filter((_, at) => at % step === 0);
 }
 
